@@ -1,0 +1,1 @@
+"""The evaluation suite: reference questions scored against answers."""

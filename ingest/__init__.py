@@ -1,0 +1,1 @@
+"""Ingestion: from source files to documents, passages and vectors in the record."""

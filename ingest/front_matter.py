@@ -1,0 +1,164 @@
+"""The front matter of a corpus file as a typed schema: what each field means, what it may hold, and how it is read."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from briefbot import models
+from briefbot.errors import RefusedDocumentError
+
+Topic = Literal[
+    "data", "cybersecurity", "antitrust", "platform-economy", "fintech", "overseas-listing", "audit", "education",
+    "games", "minors", "ai", "algorithms", "semiconductors", "export-control", "foreign-investment", "private-economy",
+    "macro-policy", "capital-markets", "venture-capital", "clean-energy", "ev", "biotech-health", "telecom", "agencies",
+    "market-value", "intellectual-property", "sanctions", "competition-law", "labour", "payments", "media",
+]  # fmt: skip
+TOPICS: tuple[str, ...] = get_args(Topic)
+
+Identifier = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
+Text = Annotated[str, Field(min_length=1, max_length=400)]
+HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s<>\"]+$", max_length=1000)]
+
+_FENCE = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class SourceEntry(_Strict):
+    """A public text that confirms facts of the document."""
+
+    publisher: Text = Field(description="Who published it")
+    title: Text = Field(description="Its title")
+    url: HttpUrl | None = Field(default=None, description="Where it was read")
+    date: dt.date | None = Field(default=None, description="When it was published, if it says so")
+    confirms: list[Text] = Field(min_length=1, description="Which facts it confirms")
+
+
+class EdgeEntry(_Strict):
+    """A link to another document, with the sentence of this document's body that states it."""
+
+    type: models.EdgeType = Field(description="What this document does to the other one")
+    target: Identifier = Field(description="The other document's id")
+    words: Annotated[str, Field(min_length=1, max_length=1000)] = Field(description="One exact sentence of the body")
+
+
+class FrontMatter(_Strict):
+    """Everything a corpus file says about its document besides the text itself; status is computed, not typed."""
+
+    id: Identifier = Field(description="Stable identity; equals the file's name")
+    kind: models.Kind = Field(description="What sort of document it is")
+    title: Text = Field(description="English title; the official name for instruments")
+    title_zh: Text | None = Field(default=None, description="Chinese title; the official name for instruments")
+    number: Text | None = Field(default=None, description="Official document number in English")
+    number_zh: Text | None = Field(default=None, description="Official document number in Chinese")
+    names: list[Text] = Field(default=[], description="Short names by which sentences refer to the document's subject")
+    issuer: list[str] = Field(min_length=1, description="Codes of agencies.yaml")
+    authority: models.Authority = Field(description="Rank of the text among sources")
+    force: models.Force = Field(description="Whether it binds or signals")
+    phase: models.Phase | None = Field(default=None, description="Phase of the policy cycle; null for background")
+    stage: models.Stage = Field(default="adopted", description="draft: published for comment")
+    published: dt.date = Field(description="Day it became public; for events the day it happened")
+    effective_from: dt.date | None = Field(default=None, description="First day in force")
+    effective_to: dt.date | None = Field(default=None, description="Last day in force, where the text fixes it")
+    edges: list[EdgeEntry] = Field(default=[], description="Links to other documents of the corpus")
+    topics: list[Topic] = Field(min_length=1, description="What it is about")
+    companies: list[Text] = Field(default=[], description="Companies it names as parties")
+    language: models.Language = Field(default="en", description="Language of the body")
+    url: HttpUrl | None = Field(default=None, description="Official text, or a full translation of it")
+    sources: list[SourceEntry] = Field(min_length=2, description="At least two independent sources")
+    checked_on: dt.date = Field(description="Day the facts were last checked")
+
+    @model_validator(mode="after")
+    def _dates_in_order(self) -> FrontMatter:
+        if self.effective_from and self.effective_to and self.effective_to < self.effective_from:
+            raise ValueError(f"effective_to: expected a day from {self.effective_from} on; got {self.effective_to}")
+        if self.published > self.checked_on:
+            raise ValueError(f"published: expected a day up to checked_on {self.checked_on}; got {self.published}")
+        return self
+
+    def to_document(self, text: str) -> models.Document:
+        """The document these fields describe, with its body text."""
+        plain: dict[str, Any] = self.model_dump(exclude={"sources", "edges"})
+        plain = {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
+        edges = tuple(models.Edge(**edge.model_dump()) for edge in self.edges)
+        sources = tuple(
+            models.Source(**{**source.model_dump(), "confirms": tuple(source.confirms)}) for source in self.sources
+        )
+        return models.Document(text=text, edges=edges, sources=sources, **plain)
+
+
+class FactEntry(_Strict):
+    """One amount, threshold or date of the corpus, with the exact sentence that states it."""
+
+    class Converted(_Strict):
+        """The same amount in another currency, as the same sentence states it."""
+
+        value: float
+        unit: str
+        as_written: Text
+
+    id: Identifier
+    document: Identifier
+    subject: Text
+    what: Text
+    value: dt.date | float | str
+    unit: Text
+    as_written: Text
+    sentence: Annotated[str, Field(min_length=1, max_length=1000)]
+    converted: Converted | None = None
+
+
+class _SafeLoader(yaml.SafeLoader):
+    """YAML without implicit octal or yes/no booleans, so that codes such as NO stay text."""
+
+
+_SafeLoader.yaml_implicit_resolvers = {
+    key: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for key, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def load_yaml(text: str) -> Any:
+    """Parse YAML text, raising `RefusedDocumentError` with line and reason where it is not YAML."""
+    try:
+        return yaml.load(text, Loader=_SafeLoader)  # noqa: S506 - a subclass of SafeLoader
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise RefusedDocumentError(f"expected YAML; got {error}; correct the file") from error
+
+
+def split_front_matter(source: str) -> tuple[dict[str, Any] | None, str]:
+    """Divide a Markdown file into its front matter (None where it has none) and its body without outer blank lines."""
+    match = _FENCE.match(source)
+    if match is None:
+        return None, source.removeprefix("\ufeff").strip()
+    fields = load_yaml(match[1])
+    if not isinstance(fields, dict):
+        raise RefusedDocumentError(f"front matter: expected a mapping of fields; got {type(fields).__name__}")
+    return fields, source[match.end() :].strip()
+
+
+def describe_validation_error(error: ValidationError) -> list[tuple[str, str, str]]:
+    """A pydantic error as (field, expected, got) triples, one per fault."""
+    faults = []
+    for fault in error.errors(include_url=False):
+        field = ".".join(str(part) for part in fault["loc"]) or "front matter"
+        faults.append((field, fault["msg"], repr(fault["input"])[:80]))
+    return faults
+
+
+def parse_front_matter(fields: dict[str, Any]) -> FrontMatter:
+    """Validate front matter, raising `RefusedDocumentError` that names each wrong field."""
+    try:
+        return FrontMatter.model_validate(fields)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{field}: {expected} (got {got})" for field, expected, got in describe_validation_error(error)
+        )
+        raise RefusedDocumentError(f"front matter: {faults}") from error

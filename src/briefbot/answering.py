@@ -1,0 +1,285 @@
+"""The one entry point to answers: `Briefbot` opens record, index and model, and answers questions with citations."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import re
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from briefbot.composition import choose_sentences, compose_answer
+from briefbot.corpus import Catalogue, Corpus
+from briefbot.embedding import Embedder, Progress, load_embedder
+from briefbot.errors import UsageError
+from briefbot.evidence import score_evidence
+from briefbot.index import PassageIndex
+from briefbot.models import (
+    AbstentionReason,
+    Answer,
+    Citation,
+    Evidence,
+    Filters,
+    Language,
+    Mode,
+    Notice,
+    Query,
+    ScoredPassage,
+    Turn,
+)
+from briefbot.query import make_query
+from briefbot.retrieval import Retriever, status_of
+from briefbot.settings import Settings, load_settings, prepare_home
+from briefbot.texts import ABSTENTIONS, COVERAGE, EMPTY_CORPUS, NOTICES, STATUSES
+
+PASSAGES_PER_QUESTION = 12
+
+LEAST_SIMILARITY = 0.80
+LEAST_COVERAGE = 0.45
+"""Below both, the best sentence is taken not to answer the question; set on the development questions."""
+
+_WORD = re.compile(r"[^\W\d_]", re.UNICODE)
+_log = logging.getLogger(__name__)
+
+
+class Briefbot:
+    """Questions in, cited answers out; safe to share between threads. Close it, or use it in a `with` block."""
+
+    def __init__(self, settings: Settings, corpus: Corpus, embedder: Embedder, index: PassageIndex | None) -> None:
+        self.settings = settings
+        self.corpus = corpus
+        self.embedder = embedder
+        self.index = index
+        self._retriever = Retriever(corpus, index, embedder)
+
+    @classmethod
+    def open(cls, settings: Settings | None = None, *, progress: Progress | None = None) -> Briefbot:
+        """Open record, model and index under the settings' home.
+
+        Raises `ConfigurationError` (home), `StorageError` (record), `ModelError` (model) or `IndexMismatchError`
+        (the record holds another model's vectors).
+        """
+        settings = settings or load_settings()
+        prepare_home(settings)
+        corpus = Corpus(settings.record_path)
+        embedder = load_embedder(settings, progress=progress)
+        corpus.bind_model(str(embedder.identity))
+        bot = cls(settings, corpus, embedder, None)
+        bot.index = bot._open_index()
+        bot._retriever.replace_index(bot.index)
+        return bot
+
+    def _open_index(self) -> PassageIndex | None:
+        """The vector index if it can be trusted, rebuilt if it cannot; None while another process is writing."""
+        index = PassageIndex(self.settings.index_path)
+        if index.is_sound(self.corpus):
+            return index
+        if self.corpus.count_passages():
+            _log.info("the vector index does not match the record; rebuilding it from the record")
+        with self.corpus.writing():
+            index.rebuild(self.corpus)
+        return index
+
+    def close(self) -> None:
+        """Let go of the record."""
+        self.corpus.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def search(
+        self,
+        query: str,
+        *,
+        top_k: int = 10,
+        as_of: dt.date | str | None = None,
+        filters: Filters | None = None,
+    ) -> list[ScoredPassage]:
+        """Passages for a query, best first; raises `UsageError` for a malformed query, date or filter."""
+        made = make_query(query, as_of=parse_date(as_of), filters=self.check_filters(filters))
+        return self._retriever.search(made, top_k)
+
+    def ask(
+        self,
+        question: str,
+        *,
+        history: Sequence[Turn] = (),
+        as_of: dt.date | str | None = None,
+        filters: Filters | None = None,
+        mode: Mode = "auto",
+    ) -> Answer:
+        """Answer a question from the corpus, or abstain; raises `UsageError` for a malformed request."""
+        started = time.perf_counter()
+        if mode == "generative" and self.settings.llm_url is None:
+            raise UsageError(
+                "mode: expected extractive or auto, as no language model is configured; got generative; set "
+                "BRIEFBOT_LLM_URL and BRIEFBOT_LLM_MODEL"
+            )
+        query = make_query(question, history=history, as_of=parse_date(as_of), filters=self.check_filters(filters))
+        passages = self._retriever.search(query, PASSAGES_PER_QUESTION)
+        retrieved = time.perf_counter()
+        evidence = score_evidence(
+            query, passages, lambda passage_id: self._retriever.sentence_similarities(query, passage_id)
+        )
+        reason = self._reason_to_abstain(query, passages, evidence)
+        composed = None if reason else self._compose(query, evidence)
+        finished = time.perf_counter()
+        timings = {
+            "retrieve": _milliseconds(retrieved - started),
+            "compose": _milliseconds(finished - retrieved),
+            "total": _milliseconds(finished - started),
+        }
+        return composed(timings) if composed else self._abstain(query, reason or "no_evidence", timings)
+
+    def _compose(self, query: Query, evidence: Sequence[Evidence]) -> Any:
+        """A function from timings to the answer, so that the timings it reports include the composing."""
+        catalogue = self.corpus.catalogue()
+        chosen = choose_sentences(evidence)
+        documents = {item.passage.document_id: catalogue.documents[item.passage.document_id] for item in chosen}
+        statuses = {id_: status_of(catalogue, document, query.as_of) for id_, document in documents.items()}
+        composed = compose_answer(chosen, documents, statuses, query.language)
+        notices = _notices(catalogue, composed.citations, query)
+
+        def finish(timings: Mapping[str, float]) -> Answer:
+            return Answer(
+                id=_new_id(),
+                question=query.question,
+                standalone_question=query.standalone,
+                language=query.language,
+                mode="extractive",
+                as_of=query.as_of,
+                filters=query.filters,
+                abstained=False,
+                abstention_reason=None,
+                text=composed.text,
+                statements=composed.statements,
+                citations=composed.citations,
+                notices=notices,
+                confidence=_confidence(evidence[0]),
+                corpus_version=catalogue.version,
+                timings_ms=timings,
+            )
+
+        return finish
+
+    def _reason_to_abstain(
+        self, query: Query, passages: Sequence[ScoredPassage], evidence: Sequence[Evidence]
+    ) -> AbstentionReason | None:
+        if not _WORD.search(query.question):
+            return "not_a_question"
+        if not passages:
+            restricted = query.as_of is not None or not query.filters.is_empty()
+            return "filtered_out" if restricted else "no_evidence"
+        if not evidence or not choose_sentences(evidence):
+            return "no_evidence"
+        best = max(item.similarity for item in evidence)
+        covered = max(item.coverage for item in evidence if item.passage.language == evidence[0].passage.language)
+        across = evidence[0].passage.language != query.language
+        if best < LEAST_SIMILARITY and (across or covered < LEAST_COVERAGE):
+            return "weak_evidence"
+        return None
+
+    def _abstain(self, query: Query, reason: AbstentionReason, timings: Mapping[str, float]) -> Answer:
+        return Answer(
+            id=_new_id(),
+            question=query.question,
+            standalone_question=query.standalone,
+            language=query.language,
+            mode="extractive",
+            as_of=query.as_of,
+            filters=query.filters,
+            abstained=True,
+            abstention_reason=reason,
+            text=f"{ABSTENTIONS[reason][query.language]} {self._describe_coverage(query.language)}",
+            statements=(),
+            citations=(),
+            notices=(),
+            confidence=0.0,
+            corpus_version=self.corpus.version(),
+            timings_ms=timings,
+        )
+
+    def _describe_coverage(self, language: Language) -> str:
+        documents = self.corpus.catalogue().documents.values()
+        days = sorted(document.published for document in documents if document.published)
+        if not days:
+            return EMPTY_CORPUS[language]
+        return COVERAGE[language].format(count=len(documents), first=days[0], last=days[-1])
+
+    def check_filters(self, filters: Filters | None) -> Filters:
+        """The filters, refused where they name an issuer, topic or document that the corpus does not have."""
+        filters = filters or Filters()
+        documents = self.corpus.catalogue().documents
+        known = {
+            "issuer": {issuer for document in documents.values() for issuer in document.issuer},
+            "topic": {topic for document in documents.values() for topic in document.topics},
+            "document_id": set(documents),
+        }
+        for field, values in known.items():
+            for value in getattr(filters, field):
+                if value not in values:
+                    shown = ", ".join(sorted(values)[:100])
+                    raise UsageError(
+                        f"filters.{field}: expected one of {shown}; got {value[:80]}; choose one of those",
+                        expected=shown,
+                        got=value[:80],
+                    )
+        return filters
+
+
+def parse_date(value: dt.date | str | None) -> dt.date | None:
+    """A date from ISO text; raises `UsageError` for anything else."""
+    if value is None or (isinstance(value, dt.date) and not isinstance(value, dt.datetime)):
+        return value
+    try:
+        return dt.date.fromisoformat(str(value))
+    except ValueError as error:
+        raise UsageError(
+            f"as_of: expected a date like 2022-01-31; got {str(value)[:40]}; correct it",
+            expected="a date like 2022-01-31",
+            got=str(value)[:40],
+        ) from error
+
+
+def _notices(catalogue: Catalogue, citations: Sequence[Citation], query: Query) -> tuple[Notice, ...]:
+    """What the reader must know about the cited texts: drafts, replaced texts, texts not yet in force."""
+    notices: dict[str, Notice] = {}
+    for citation in citations:
+        document = citation.document
+        title = (document.title_zh if query.language == "zh" else None) or document.title
+        if citation.status in {"superseded", "amended", "repealed"}:
+            newer = catalogue.lineage.replacement(document, query.as_of or dt.date.max)
+            newer_title = newer and ((newer.title_zh if query.language == "zh" else None) or newer.title)
+            message = NOTICES["superseded_source"][query.language].format(
+                title=title, status=STATUSES[citation.status][query.language], replacement=newer_title or "—"
+            )
+            notices.setdefault(document.id, Notice("superseded_source", message, document.id))
+        elif citation.status == "draft":
+            message = NOTICES["draft_source"][query.language].format(title=title)
+            notices.setdefault(document.id, Notice("draft_source", message, document.id))
+        elif citation.status == "not_yet_in_force":
+            message = NOTICES["not_yet_in_force"][query.language].format(title=title, day=document.effective_from)
+            notices.setdefault(document.id, Notice("not_yet_in_force", message, document.id))
+    return tuple(notices.values())
+
+
+def _confidence(best: Evidence) -> float:
+    """A number between 0 and 1 that grows with the similarity and word coverage of the best sentence."""
+    similarity = min(1.0, max(0.0, (best.similarity - 0.75) / 0.17))
+    return round(0.6 * similarity + 0.4 * best.coverage, 3)
+
+
+def _new_id() -> str:
+    return f"ans_{uuid.uuid4().hex[:20]}"
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 1)

@@ -1,0 +1,1 @@
+"""The answer API: FastAPI app, routes, schemas and error responses."""

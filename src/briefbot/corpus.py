@@ -1,0 +1,470 @@
+"""The record: documents, passages, sentences, vectors, hashes and the full-text index in one SQLite file (the only SQL).
+
+Every change of a document is one transaction, so a reader sees the old version or the new one. Vectors are kept here
+too, as float32 little-endian, so that the vector index can be rebuilt without embedding anything again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+from filelock import FileLock, Timeout
+
+from briefbot.errors import BusyError, IndexMismatchError, StorageError
+from briefbot.models import Document, Edge, Passage, Sentence, Source
+from briefbot.status import Lineage
+from briefbot.terms import query_terms, terms_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vectors = NDArray[np.float32]
+
+SCHEMA_VERSION = 1
+WRITER_WAIT_SECONDS = 10.0
+"""How long a writer waits for another one before it gives up with `BusyError`."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS documents (
+    id TEXT PRIMARY KEY, fields TEXT NOT NULL, text TEXT NOT NULL, content_hash TEXT NOT NULL, origin TEXT NOT NULL,
+    ingested_at TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS passages (
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
+    ordinal INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL, locator TEXT NOT NULL, context TEXT NOT NULL,
+    language TEXT NOT NULL, embedded_hash TEXT NOT NULL, vector BLOB NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS passages_document ON passages (document_id, ordinal);
+CREATE INDEX IF NOT EXISTS passages_hash ON passages (embedded_hash);
+CREATE TABLE IF NOT EXISTS sentences (
+    passage INTEGER NOT NULL REFERENCES passages ON DELETE CASCADE, ordinal INTEGER NOT NULL,
+    start INTEGER NOT NULL, "end" INTEGER NOT NULL, embedded_hash TEXT NOT NULL, vector BLOB NOT NULL,
+    PRIMARY KEY (passage, ordinal)) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS sentences_hash ON sentences (embedded_hash);
+CREATE VIRTUAL TABLE IF NOT EXISTS terms USING fts5 (words, tokenize = "unicode61 remove_diacritics 0");
+"""
+
+_DATES = frozenset({"published", "effective_from", "effective_to", "checked_on"})
+_TUPLES = frozenset(name for name, hint in get_type_hints(Document).items() if str(hint).startswith("tuple"))
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedPassage:
+    """A passage with what the record keeps about its embedding: vectors and the hashes of the texts they stand for."""
+
+    passage: Passage
+    vector: Vectors
+    embedded_hash: str
+    sentence_vectors: Vectors
+    sentence_hashes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PassageChange:
+    """What a write did to the passages: ids gone, and ids added with their vectors (rows, dimension)."""
+
+    removed: tuple[str, ...]
+    added: tuple[str, ...]
+    vectors: Vectors | None
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All documents of one version of the record, with their lineage."""
+
+    version: str
+    documents: Mapping[str, Document]
+    lineage: Lineage
+
+
+def hash_text(text: str) -> str:
+    """The SHA-256 of a text, in hexadecimal."""
+    return hashlib.sha256(text.encode("utf-8", errors="surrogatepass")).hexdigest()
+
+
+class Corpus:
+    """The record on disk. Reading is safe from any thread and process; writing goes through `writing()`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+        self._lock = FileLock(path.with_suffix(".lock"))
+        self._catalogue: Catalogue | None = None
+        self._catalogue_lock = threading.Lock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with self._connection() as connection:
+                self._prepare(connection)
+        except (sqlite3.Error, OSError) as error:
+            raise _storage_error(path, error) from error
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        found = connection.execute("PRAGMA user_version").fetchone()[0]
+        if found == SCHEMA_VERSION:
+            return
+        if found != 0:
+            raise StorageError(
+                f"expected a record of schema {SCHEMA_VERSION}; got schema {found} in {self.path}, written by another "
+                "release of briefbot; move the file away and ingest again"
+            )
+        connection.executescript(_SCHEMA)
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """This thread's connection; SQLite's errors come out as `StorageError`."""
+        try:
+            connection = getattr(self._local, "connection", None)
+            if connection is None:
+                connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute("PRAGMA foreign_keys = ON")
+                self._local.connection = connection
+            yield connection
+        except sqlite3.Error as error:
+            raise _storage_error(self.path, error) from error
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        connection = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+            self._local.connection = None
+
+    # ---------------------------------------------------------------- writing
+
+    @contextmanager
+    def writing(self, *, wait_seconds: float = WRITER_WAIT_SECONDS) -> Iterator[None]:
+        """Hold the writer's lock; raises `BusyError` where another process holds it for longer than `wait_seconds`."""
+        try:
+            with self._lock.acquire(timeout=wait_seconds):
+                yield
+        except Timeout as error:
+            raise BusyError(
+                f"expected to be the only writer of {self.path.parent}; another process is writing; "
+                "wait until it is done and try again"
+            ) from error
+
+    def put_document(
+        self, document: Document, passages: Sequence[EmbeddedPassage], *, content_hash: str, origin: str
+    ) -> PassageChange:
+        """Add a document or replace its old version, in one transaction; returns what changed for the vector index."""
+        with self._connection() as connection, self._transaction(connection):
+            removed = self._delete_rows(connection, document.id)
+            connection.execute(
+                "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    document.id,
+                    _document_to_json(document),
+                    document.text,
+                    content_hash,
+                    origin,
+                    dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+                ),
+            )
+            names = " ".join(filter(None, (document.title_zh, document.number, document.number_zh, *document.names)))
+            for item in passages:
+                self._insert_passage(connection, item, names)
+            self._store_version(connection)
+        added = tuple(item.passage.id for item in passages)
+        return PassageChange(removed, added, _stack([item.vector for item in passages]))
+
+    def remove_document(self, document_id: str) -> PassageChange:
+        """Delete a document with its passages, in one transaction."""
+        with self._connection() as connection, self._transaction(connection):
+            removed = self._delete_rows(connection, document_id)
+            self._store_version(connection)
+        return PassageChange(removed, (), None)
+
+    def replace_vectors(self, model: str, vectors: Mapping[str, Vectors]) -> None:
+        """Give every text its vector by another model, and tie the record to that model, in one transaction."""
+        with self._connection() as connection, self._transaction(connection):
+            for table in ("passages", "sentences"):
+                connection.executemany(
+                    f"UPDATE {table} SET vector = ? WHERE embedded_hash = ?",
+                    [(_to_blob(vector), digest) for digest, vector in vectors.items()],
+                )
+            connection.execute("INSERT OR REPLACE INTO meta VALUES ('model', ?)", (model,))
+            self._store_version(connection)
+
+    @contextmanager
+    def _transaction(self, connection: sqlite3.Connection) -> Iterator[None]:
+        if not self._lock.is_locked:
+            raise BusyError("expected the writer's lock to be held; write inside `with corpus.writing():`")
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+    @staticmethod
+    def _delete_rows(connection: sqlite3.Connection, document_id: str) -> tuple[str, ...]:
+        rows = connection.execute("SELECT number, id FROM passages WHERE document_id = ?", (document_id,)).fetchall()
+        connection.executemany("DELETE FROM terms WHERE rowid = ?", [(number,) for number, _ in rows])
+        connection.execute("DELETE FROM documents WHERE id = ?", (document_id,))
+        return tuple(id_ for _, id_ in rows)
+
+    @staticmethod
+    def _insert_passage(connection: sqlite3.Connection, item: EmbeddedPassage, names: str) -> None:
+        """Write one passage; `names` (the document's title in Chinese, numbers, short names) can be searched as well."""
+        passage = item.passage
+        number = connection.execute(
+            'INSERT INTO passages (id, document_id, ordinal, start, "end", locator, context, language, embedded_hash, '
+            "vector) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                passage.id,
+                passage.document_id,
+                passage.ordinal,
+                passage.start,
+                passage.end,
+                passage.locator,
+                passage.context,
+                passage.language,
+                item.embedded_hash,
+                _to_blob(item.vector),
+            ),
+        ).lastrowid
+        words = " ".join(terms_of(f"{names}\n{passage.context}\n{passage.text}"))
+        connection.execute("INSERT INTO terms (rowid, words) VALUES (?, ?)", (number, words))
+        rows = zip(passage.sentences, item.sentence_vectors, item.sentence_hashes, strict=True)
+        connection.executemany(
+            "INSERT INTO sentences VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (number, ordinal, sentence.start, sentence.end, digest, _to_blob(vector))
+                for ordinal, (sentence, vector, digest) in enumerate(rows)
+            ],
+        )
+
+    @staticmethod
+    def _store_version(connection: sqlite3.Connection) -> None:
+        digest = hashlib.sha256()
+        for row in connection.execute("SELECT id, content_hash FROM documents ORDER BY id"):
+            digest.update("\x1f".join(row).encode() + b"\n")
+        model = connection.execute("SELECT value FROM meta WHERE key = 'model'").fetchone()
+        digest.update(model[0].encode() if model else b"")
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('version', ?)", (f"sha256:{digest.hexdigest()}",))
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Remember a value under a key."""
+        with self._connection() as connection:
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    # ---------------------------------------------------------------- reading
+
+    def meta(self, key: str) -> str | None:
+        """The value remembered under a key."""
+        with self._connection() as connection:
+            row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return str(row[0]) if row else None
+
+    def version(self) -> str:
+        """A hash of all documents and of the embedding model; it changes whenever an answer could change."""
+        return self.meta("version") or "sha256:empty"
+
+    def bind_model(self, identity: str) -> None:
+        """Tie the record to an embedding model; raises `IndexMismatchError` if it holds another one's vectors."""
+        stored = self.meta("model")
+        if stored == identity:
+            return
+        if stored is not None and self.count_passages() > 0:
+            raise IndexMismatchError(
+                f"expected an index made with the embedding model {identity}; got one made with {stored}; run "
+                "`briefbot reindex` to make the vectors anew, or set BRIEFBOT_EMBEDDING_MODEL back"
+            )
+        self.set_meta("model", identity)
+
+    def catalogue(self) -> Catalogue:
+        """All documents, read once per version of the record."""
+        version = self.version()
+        with self._catalogue_lock:
+            if self._catalogue is None or self._catalogue.version != version:
+                with self._connection() as connection:
+                    rows = connection.execute("SELECT fields, text FROM documents ORDER BY id").fetchall()
+                documents = {document.id: document for document in (_document_from_row(*row) for row in rows)}
+                self._catalogue = Catalogue(version, documents, Lineage(documents.values()))
+            return self._catalogue
+
+    def content_hashes(self) -> dict[str, str]:
+        """The content hash of every document, by id."""
+        with self._connection() as connection:
+            return dict(connection.execute("SELECT id, content_hash FROM documents"))
+
+    def origins(self) -> dict[str, str]:
+        """Where every document came from, by id."""
+        with self._connection() as connection:
+            return dict(connection.execute("SELECT id, origin FROM documents"))
+
+    def count_passages(self) -> int:
+        """How many passages there are."""
+        with self._connection() as connection:
+            return int(connection.execute("SELECT count(*) FROM passages").fetchone()[0])
+
+    def passages(self, ids: Iterable[str]) -> dict[str, Passage]:
+        """The passages with these ids; unknown ids are left out."""
+        wanted = json.dumps(list(ids))
+        texts = self.catalogue().documents
+        with self._connection() as connection:
+            rows = connection.execute(
+                'SELECT number, id, document_id, ordinal, start, "end", locator, context, language FROM passages '
+                "WHERE id IN (SELECT value FROM json_each(?))",
+                (wanted,),
+            ).fetchall()
+            found = {}
+            for number, id_, document_id, *rest in rows:
+                if document_id in texts:
+                    spans = connection.execute(
+                        'SELECT start, "end" FROM sentences WHERE passage = ? ORDER BY ordinal', (number,)
+                    ).fetchall()
+                    found[id_] = _make_passage(texts[document_id].text, id_, document_id, rest, spans)
+        return found
+
+    def passages_of(self, document_id: str) -> list[Passage]:
+        """The passages of a document, in order."""
+        with self._connection() as connection:
+            rows = connection.execute("SELECT id FROM passages WHERE document_id = ? ORDER BY ordinal", (document_id,))
+            ids = [row[0] for row in rows]
+        found = self.passages(ids)
+        return [found[id_] for id_ in ids if id_ in found]
+
+    def document_ids_of(self, passage_ids: Iterable[str]) -> dict[str, str]:
+        """The document of each passage id."""
+        with self._connection() as connection:
+            return dict(
+                connection.execute(
+                    "SELECT id, document_id FROM passages WHERE id IN (SELECT value FROM json_each(?))",
+                    (json.dumps(list(passage_ids)),),
+                )
+            )
+
+    def sentence_vectors(self, passage_id: str) -> Vectors:
+        """The vectors of a passage's sentences, in order: shape (sentences, dimension)."""
+        with self._connection() as connection:
+            rows = connection.execute(
+                "SELECT sentences.vector FROM sentences JOIN passages ON passage = number WHERE id = ? "
+                "ORDER BY sentences.ordinal",
+                (passage_id,),
+            ).fetchall()
+        return _from_blobs([row[0] for row in rows])
+
+    def vectors(self, document_ids: Iterable[str] | None = None) -> tuple[list[str], Vectors]:
+        """Passage ids and their vectors (passages, dimension), of some documents or of all."""
+        sql = "SELECT id, vector FROM passages"
+        bound: tuple[str, ...] = ()
+        if document_ids is not None:
+            sql += " WHERE document_id IN (SELECT value FROM json_each(?))"
+            bound = (json.dumps(list(document_ids)),)
+        with self._connection() as connection:
+            rows = connection.execute(sql + " ORDER BY number", bound).fetchall()
+        return [row[0] for row in rows], _from_blobs([row[1] for row in rows])
+
+    def known_vectors(self, hashes: Iterable[str]) -> dict[str, Vectors]:
+        """Vectors already in the record for texts with these hashes, so that they need not be embedded again."""
+        wanted = json.dumps(sorted(set(hashes)))
+        found: dict[str, Vectors] = {}
+        with self._connection() as connection:
+            for table in ("passages", "sentences"):
+                sql = (
+                    f"SELECT embedded_hash, vector FROM {table} WHERE embedded_hash IN (SELECT value FROM json_each(?))"
+                )
+                found.update((digest, _from_blobs([blob])[0]) for digest, blob in connection.execute(sql, (wanted,)))
+        return found
+
+    def embedded_texts(self) -> dict[str, str]:
+        """Every text that has a vector, by its hash: passages in their context, and sentences."""
+        texts: dict[str, str] = {}
+        for document_id in self.catalogue().documents:
+            for passage in self.passages_of(document_id):
+                for text in passage.embedded_texts():
+                    texts[hash_text(text)] = text
+        return texts
+
+    def search_terms(self, text: str, limit: int, document_ids: Iterable[str] | None = None) -> list[str]:
+        """Passage ids that share words with `text`, best first (BM25 over stems, bigrams and numbers)."""
+        terms = query_terms(text)
+        if not terms:
+            return []
+        match = " OR ".join('"' + term.replace('"', '""') + '"' for term in terms)
+        sql = "SELECT passages.id FROM terms JOIN passages ON passages.number = terms.rowid WHERE terms MATCH ?"
+        bound: list[Any] = [match]
+        if document_ids is not None:
+            sql += " AND passages.document_id IN (SELECT value FROM json_each(?))"
+            bound.append(json.dumps(list(document_ids)))
+        with self._connection() as connection:
+            rows = connection.execute(sql + " ORDER BY bm25(terms), passages.number LIMIT ?", [*bound, limit])
+            return [row[0] for row in rows]
+
+    def quick_check(self) -> None:
+        """Raise `StorageError` where SQLite finds the file damaged."""
+        with self._connection() as connection:
+            result = connection.execute("PRAGMA quick_check").fetchone()[0]
+        if result != "ok":
+            raise _storage_error(self.path, sqlite3.DatabaseError(str(result)))
+
+
+def _storage_error(path: Path, error: Exception) -> StorageError:
+    return StorageError(
+        f"expected a record that can be read and written at {path}; got {type(error).__name__}: {error}; "
+        "check the disk, or move the file away and ingest again"
+    )
+
+
+def _document_to_json(document: Document) -> str:
+    plain = asdict(document)
+    del plain["text"]
+    return json.dumps(plain, ensure_ascii=False, default=str, sort_keys=True)
+
+
+def _document_from_row(fields_json: str, text: str) -> Document:
+    plain: dict[str, Any] = json.loads(fields_json)
+    known = {item.name for item in fields(Document)}
+    plain = {name: value for name, value in plain.items() if name in known}
+    for name in _DATES & plain.keys():
+        plain[name] = dt.date.fromisoformat(plain[name]) if plain[name] else None
+    plain["edges"] = tuple(Edge(**edge) for edge in plain.get("edges", ()))
+    plain["sources"] = tuple(_source_from_json(source) for source in plain.get("sources", ()))
+    for name in (_TUPLES & plain.keys()) - {"edges", "sources"}:
+        plain[name] = tuple(plain[name])
+    return Document(text=text, **plain)
+
+
+def _source_from_json(plain: dict[str, Any]) -> Source:
+    date = dt.date.fromisoformat(plain["date"]) if plain["date"] else None
+    return Source(plain["publisher"], plain["title"], plain["url"], date, tuple(plain["confirms"]))
+
+
+def _make_passage(
+    text: str, id_: str, document_id: str, row: Sequence[Any], spans: Sequence[tuple[int, int]]
+) -> Passage:
+    ordinal, start, end, locator, context, language = row
+    sentences = tuple(Sentence(first, last, text[first:last]) for first, last in spans)
+    return Passage(id_, document_id, ordinal, start, end, text[start:end], locator, context, language, sentences)
+
+
+def _to_blob(vector: Vectors) -> bytes:
+    return vector.astype("<f4", copy=False).tobytes()
+
+
+def _from_blobs(blobs: Sequence[bytes]) -> Vectors:
+    import numpy as np
+
+    if not blobs:
+        return np.zeros((0, 0), dtype=np.float32)
+    return np.frombuffer(b"".join(blobs), dtype="<f4").reshape(len(blobs), -1)
+
+
+def _stack(vectors: Sequence[Vectors]) -> Vectors | None:
+    import numpy as np
+
+    return np.stack(vectors) if vectors else None

@@ -1,0 +1,91 @@
+"""Every error briefbot raises on purpose, as one tree.
+
+BriefbotError
+├── UsageError            the request itself is wrong            exit 2, HTTP 422; do not retry
+│   └── NotFoundError     it names something that is not there   exit 1, HTTP 404
+├── ConfigurationError    a setting or folder cannot be used     exit 2, HTTP 500
+├── RefusedDocumentError  a source cannot be taken in            exit 1, HTTP 422
+├── ModelError            the embedding model cannot be loaded   exit 1, HTTP 503
+├── IndexMismatchError    the index was built by another model   exit 1, HTTP 503
+├── StorageError          the record cannot be read or written   exit 1, HTTP 503
+└── BusyError             another process is writing             exit 1, HTTP 503; retry helps
+
+A message is one line: what was expected, what was found, what to do.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class BriefbotError(Exception):
+    """The root of the tree; `retry_helps` says whether the same call may succeed later."""
+
+    exit_code: ClassVar[int] = 1
+    http_status: ClassVar[int] = 500
+    slug: ClassVar[str] = "internal"
+    retry_helps: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, expected: str | None = None, got: str | None = None) -> None:
+        super().__init__(" ".join(message.split()))
+        self.expected = expected
+        self.got = got
+
+
+class UsageError(BriefbotError):
+    """The request is malformed; the message says what would be right."""
+
+    exit_code = 2
+    http_status = 422
+    slug = "invalid-request"
+
+
+class NotFoundError(UsageError):
+    """The request names a document, file or answer that is not there."""
+
+    exit_code = 1
+    http_status = 404
+    slug = "not-found"
+
+
+class ConfigurationError(BriefbotError):
+    """A setting has a value, or points at a place, that cannot be used."""
+
+    exit_code = 2
+    slug = "configuration"
+
+
+class RefusedDocumentError(BriefbotError):
+    """A source cannot be taken in; its previous version, if any, stays as it was."""
+
+    http_status = 422
+    slug = "refused-document"
+
+
+class ModelError(BriefbotError):
+    """The embedding model's files are missing or damaged."""
+
+    http_status = 503
+    slug = "model"
+
+
+class IndexMismatchError(BriefbotError):
+    """The index holds another model's vectors; `briefbot reindex` makes new ones."""
+
+    http_status = 503
+    slug = "index-mismatch"
+
+
+class StorageError(BriefbotError):
+    """The record on disk cannot be opened, read or written."""
+
+    http_status = 503
+    slug = "storage"
+
+
+class BusyError(BriefbotError):
+    """Another process holds the writer's lock; trying again later helps."""
+
+    http_status = 503
+    slug = "busy"
+    retry_helps = True

@@ -1,0 +1,111 @@
+"""Sentences that may answer a question, scored: nearness of meaning, shared words, the passage's rank, and the kind asked for."""
+
+from __future__ import annotations
+
+import math
+import re
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+
+from briefbot.models import Evidence, Passage, Query, ScoredPassage, Sentence
+from briefbot.query import Asked, asked_for
+from briefbot.terms import fold, query_terms, terms_of
+
+PASSAGES_READ = 8
+"""Passages whose sentences are looked at."""
+
+RANK_WEIGHT = 0.6
+LEXICAL_WEIGHT = 0.6
+ASKED_BONUS = 0.8
+"""In standard deviations of the candidates' scores; chosen on the development questions."""
+
+_MONEY = re.compile(
+    r"(?:RMB|USD|US\$|HKD|CNY|EUR|[$¥€£])\s?\d|\d[\d,.]*\s?(?:billion|million|trillion|percent|%)|\d[\d,.]*\s?(?:亿|万|元|%)"
+)
+_COUNT = re.compile(
+    r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b|[一二三四五六七八九十百千万]+(?:个|家|条|项|次|类)"
+)
+_DATE = re.compile(
+    r"\b(?:January|February|March|April|May|June|July|August|September|October|November|December)\b|\b(?:19|20)\d\d\b|\d年|\d月"
+)
+_HAS: Mapping[Asked, Callable[[str], bool]] = {
+    "amount": lambda text: bool(_MONEY.search(text) or _COUNT.search(text)),
+    "date": lambda text: bool(_DATE.search(text)),
+    "who": lambda text: bool(re.search(r"\b[A-Z]{2,}\b|\b[A-Z][a-z]+ [A-Z][a-z]+|部|局|委|院|办|会|公司", text)),
+    "other": lambda _: False,
+}
+
+
+def score_evidence(
+    query: Query,
+    passages: Sequence[ScoredPassage],
+    similarities: Callable[[str], Sequence[float]],
+) -> list[Evidence]:
+    """Every sentence of the first passages, best first.
+
+    `similarities` gives the cosine of the question with each sentence of a passage. Scores are sums of standardised
+    parts, so they compare within one question only; `similarity` and `coverage` (0 to 1) compare between questions.
+    """
+    candidates = [
+        (found, sentence, similarity)
+        for found in passages[:PASSAGES_READ]
+        for sentence, similarity in zip(found.passage.sentences, similarities(found.passage.id), strict=True)
+    ]
+    if not candidates:
+        return []
+    weights = term_weights(query.standalone, [found.passage for found in passages])
+    coverages = [coverage(weights, f"{found.passage.context} {sentence.text}") for found, sentence, _ in candidates]
+    own = [coverage(weights, sentence.text) for _, sentence, _ in candidates]
+    dense = _standardise([similarity for _, _, similarity in candidates])
+    lexical = _standardise(own)
+    asked = asked_for(query.standalone)
+    scored = [
+        Evidence(
+            passage=found.passage,
+            sentence=sentence,
+            score=dense[row]
+            + LEXICAL_WEIGHT * lexical[row]
+            + RANK_WEIGHT * (2.0 / (1.0 + found.rank))
+            + (ASKED_BONUS if _HAS[asked](sentence.text) else 0.0),
+            similarity=similarity,
+            coverage=coverages[row],
+        )
+        for row, (found, sentence, similarity) in enumerate(candidates)
+    ]
+    return sorted(scored, key=lambda item: (-item.score, item.passage.id, item.sentence.start))
+
+
+def term_weights(question: str, passages: Sequence[Passage]) -> dict[str, float]:
+    """How much each word of a question tells passages apart: log(1 + n / passages that hold it), largest for unknown words."""
+    texts = [set(terms_of(f"{passage.context} {passage.text}")) for passage in passages]
+    return {
+        term: math.log(1.0 + (len(texts) + 1) / (1 + sum(term in text for text in texts)))
+        for term in query_terms(question)
+    }
+
+
+def coverage(weights: Mapping[str, float], text: str) -> float:
+    """The weighted share of the question's words that a text holds, 0 to 1."""
+    total = sum(weights.values())
+    if not total:
+        return 0.0
+    held = set(terms_of(text))
+    return sum(weight for term, weight in weights.items() if term in held) / total
+
+
+def is_repetition(sentence: Sentence, chosen: Sequence[Sentence]) -> bool:
+    """Whether a sentence says nearly what an earlier one says: most of its words, in either direction."""
+    words = set(terms_of(sentence.text))
+    for other in chosen:
+        theirs = set(terms_of(other.text))
+        shared = len(words & theirs) / max(1, min(len(words), len(theirs)))
+        if shared > 0.8 or fold(sentence.text) == fold(other.text):
+            return True
+    return False
+
+
+def _standardise(values: Sequence[float]) -> list[float]:
+    """Values as distances from their mean in standard deviations; all zero where they do not differ."""
+    mean = statistics.fmean(values)
+    deviation = statistics.pstdev(values)
+    return [(value - mean) / deviation if deviation > 1e-9 else 0.0 for value in values]

@@ -1,0 +1,43 @@
+"""The running service: a listening socket taken before anything slow, and uvicorn on it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from briefbot.answering import Briefbot
+from briefbot.errors import ConfigurationError
+from briefbot.settings import Settings
+
+
+@contextmanager
+def open_socket(settings: Settings) -> Iterator[socket.socket]:
+    """The socket the service will listen on; raises `ConfigurationError` where the port is taken or the host unknown."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.host, settings.port))
+        except OSError as error:
+            raise ConfigurationError(
+                f"expected a free address to listen on; got {settings.host}:{settings.port} ({error.strerror}); "
+                "stop the other program or choose another port with --port"
+            ) from error
+        yield listener
+
+
+def run_service(settings: Settings, bot: Briefbot, listener: socket.socket, *, announce: Callable[[str], None]) -> None:
+    """Serve page and API until told to stop."""
+    import uvicorn
+
+    from briefbot.api.app import create_app
+
+    host, port = listener.getsockname()[:2]
+    reachable = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
+    url = f"http://{f'[{reachable}]' if ':' in reachable else reachable}:{port}"
+    announce("loading the page …")
+    app = create_app(settings, bot, page_url=url)
+    announce(f"ready: page {url}/  API {url}/docs")
+    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=10)
+    uvicorn.Server(config).run(sockets=[listener])

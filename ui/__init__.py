@@ -1,0 +1,1 @@
+"""The chat page: Gradio in front of the HTTP API."""
