@@ -83,7 +83,7 @@ def measure_coverage(folder: Path) -> Coverage:
         topics=topics,
         cells=cells,
         ends=ends,
-        gaps=(*empty, *about.get("known_gaps", ())),
+        gaps=(*empty, *(about.get("known_gaps") or ())),
     )
 
 

@@ -19,6 +19,7 @@ Topic = Literal[
     "market-value", "intellectual-property", "sanctions", "competition-law", "labour", "payments", "media",
 ]  # fmt: skip
 TOPICS: tuple[str, ...] = get_args(Topic)
+GlossaryKind = Literal["agency", "company", "concept", "instrument", "law", "person", "place", "slogan"]
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
 Text = Annotated[str, Field(min_length=1, max_length=400)]
@@ -115,6 +116,37 @@ class FactEntry(_Strict):
     converted: Converted | None = None
 
 
+class AgencyEntry(_Strict):
+    """One issuing body, as `agencies.yaml` lists it under its code."""
+
+    name: Text = Field(description="Official English name")
+    name_zh: Text = Field(description="Official Chinese name")
+    short: list[Text] = Field(default=[], description="Short names in use, in either language")
+    former: list[Text] = Field(default=[], description="Names it had before, and bodies it took over")
+
+    def all_names(self) -> tuple[str, ...]:
+        """Every name of the agency, in both languages."""
+        return (self.name, self.name_zh, *self.short, *self.former)
+
+
+class GlossaryEntry(_Strict):
+    """One name or term of the corpus in English and Chinese, with the documents that hold it."""
+
+    id: Identifier = Field(description="Stable identity")
+    kind: GlossaryKind = Field(description="What sort of thing it names")
+    en: Text = Field(description="English name; the official one where there is one")
+    zh: Text = Field(description="Chinese name; the official one where there is one")
+    also_en: list[Text] = Field(default=[], description="Other English names in use")
+    also_zh: list[Text] = Field(default=[], description="Other Chinese names in use")
+    former: list[Text] = Field(default=[], description="Names it had before, in either language")
+    meaning: Text = Field(description="What it is, in one sentence")
+    documents: list[Identifier] = Field(min_length=1, description="Ids of documents that hold one of its names")
+
+    def all_names(self) -> tuple[str, ...]:
+        """Every name of the entry, in both languages."""
+        return (self.en, self.zh, *self.also_en, *self.also_zh, *self.former)
+
+
 class _SafeLoader(yaml.SafeLoader):
     """YAML without implicit octal or yes/no booleans, so that codes such as NO stay text."""
 
@@ -125,11 +157,16 @@ _SafeLoader.yaml_implicit_resolvers = {
 }
 
 
+_YAML_FAULTS = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, OverflowError, RecursionError)
+"""What the YAML reader raises on faulty text: besides its own error, whatever a tag's constructor meets, such as an
+IndexError on `!!int ""` and an AttributeError on `!!timestamp x`."""
+
+
 def load_yaml(text: str) -> Any:
     """Parse YAML text, raising `RefusedDocumentError` with line and reason where it is not YAML."""
     try:
         return yaml.load(text, Loader=_SafeLoader)  # noqa: S506 - a subclass of SafeLoader
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except _YAML_FAULTS as error:
         raise RefusedDocumentError(f"expected YAML; got {error}; correct the file") from error
 
 
@@ -149,8 +186,15 @@ def describe_validation_error(error: ValidationError) -> list[tuple[str, str, st
     faults = []
     for fault in error.errors(include_url=False):
         field = ".".join(str(part) for part in fault["loc"]) or "front matter"
-        faults.append((field, fault["msg"], repr(fault["input"])[:80]))
+        faults.append((field, fault["msg"], _show(fault["input"])))
     return faults
+
+
+def _show(value: object) -> str:
+    try:
+        return repr(value)[:80]
+    except (ValueError, RecursionError):  # an integer of more than 4300 digits, or a list nested too deep
+        return f"an unprintable {type(value).__name__}"
 
 
 def parse_front_matter(fields: dict[str, Any]) -> FrontMatter:

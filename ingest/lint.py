@@ -1,4 +1,4 @@
-"""Checks of a corpus folder: schema, dates, edges, facts, self-contained sentences, sources, and no copied text."""
+"""Checks of a corpus folder: schema, dates, edges, facts, glossary, self-contained sentences, sources, no copied text."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ import datetime as dt
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from briefbot.ingest.front_matter import (
+    AgencyEntry,
     FactEntry,
     FrontMatter,
+    GlossaryEntry,
     describe_validation_error,
     load_yaml,
     split_front_matter,
 )
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from briefbot.errors import NotFoundError, RefusedDocumentError
 from briefbot.sentences import split_sentences
@@ -28,38 +31,27 @@ SHINGLE_HAN = 16
 
 EARLIEST = dt.date(1990, 1, 1)
 LONGEST_SENTENCE_WORDS = 60
+YUAN_PER_DOLLAR = (6.0, 7.4)
+"""Around the daily rates of 2020 to 2026, which stayed between about 6.3 and 7.35."""
+ROUNDING = 0.01
+"""Two statements of one fine may differ by this share, as RMB 2.99 billion and RMB 2.993 billion do."""
 
 _NOT_DOCUMENTS = frozenset({"readme.md"})
-_DATE_EN = re.compile(
-    r"\b(\d{1,2}) (January|February|March|April|May|June|July|August|September|October|November|December) (\d{4})\b"
-)
+_MONTH_NAMES = "January|February|March|April|May|June|July|August|September|October|November|December"
+_MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES.split("|"), start=1)}
+_DATE_EN = re.compile(rf"\b(\d{{1,2}}) ({_MONTH_NAMES}) (\d{{4}})\b")
 _DATE_ZH = re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})日")
-_MONTHS = {
-    name: number
-    for number, name in enumerate(
-        [
-            "January",
-            "February",
-            "March",
-            "April",
-            "May",
-            "June",
-            "July",
-            "August",
-            "September",
-            "October",
-            "November",
-            "December",
-        ],
-        start=1,
-    )
-}
+_YEAR = re.compile(r"(?<!\d)(?:19|20)\d{2}(?!\d)")
 _FIGURE = re.compile(
     rf"(?:RMB|USD|US\$|\$|¥|CNY|HKD)\s?\d|\d[\d,.]*\s?(?:percent|%|billion|million|trillion)|{_DATE_EN.pattern}"
     rf"|\d[\d,.]*(?:亿|万|%)|{_DATE_ZH.pattern}"
 )
 _WORD = re.compile(r"[a-z0-9]+(?:['’][a-z]+)?|[\u4e00-\u9fff]")
 _ENDING = frozenset({"amends", "supersedes", "repeals", "drafts"})
+_SINGLE_DATES = frozenset({"adoption_date", "effective_date"})
+"""Dates that a version of a text has once; the other kinds of fact may hold several values of one subject."""
+
+_Row = TypeVar("_Row", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +134,8 @@ def lint_corpus(folder: Path, *, originals: Path | None = None) -> list[Defect]:
                 Defect(file.name, "id", "an id used once", f"{file.front.id}, also {by_id[file.front.id].name}")
             )
         by_id[file.front.id] = file
-    agencies = load_agencies(folder)
+    agencies, faulty_agencies = load_agencies(folder)
+    defects += faulty_agencies
     for file in files:
         defects += _check_identity(file)
         defects += _check_dates(file)
@@ -152,19 +145,57 @@ def lint_corpus(folder: Path, *, originals: Path | None = None) -> list[Defect]:
         defects += _check_sentences(file, agencies)
     defects += _check_cycles(by_id)
     defects += check_facts(folder, by_id)
+    defects += check_glossary(folder, by_id, agencies)
     if originals is not None and originals.is_dir():
         defects += _check_copying(files, originals)
     return sorted(defects, key=lambda defect: (defect.file, defect.field))
 
 
-def load_agencies(folder: Path) -> Mapping[str, Mapping[str, Any]]:
-    """The agency list of a corpus folder, or of the nearest folder above it; empty where there is none."""
-    for candidate in (folder, *folder.parents[:2]):
-        path = candidate / "agencies.yaml"
-        if path.is_file():
-            agencies: Mapping[str, Mapping[str, Any]] = load_yaml(path.read_text(encoding="utf-8"))
-            return agencies
-    return {}
+def load_agencies(folder: Path) -> tuple[dict[str, AgencyEntry], list[Defect]]:
+    """The agency list of a corpus folder, or of the nearest folder above it; faulty entries become defects."""
+    candidates = (parent / "agencies.yaml" for parent in (folder, *folder.parents[:2]))
+    path = next((candidate for candidate in candidates if candidate.is_file()), None)
+    if path is None:
+        return {}, []
+    content, defects = _read_yaml(path, dict)
+    agencies: dict[str, AgencyEntry] = {}
+    for code, fields in (content or {}).items():
+        try:
+            agencies[str(code)] = AgencyEntry.model_validate(fields)
+        except ValidationError as error:
+            defects += _describe_row(path.name, str(code), error)
+    return agencies, defects
+
+
+def _read_yaml(path: Path, expected: type[dict[Any, Any]] | type[list[Any]]) -> tuple[Any, list[Defect]]:
+    """The content of a YAML file (None where it is empty or faulty) and its defects."""
+    try:
+        content = load_yaml(path.read_text(encoding="utf-8"))
+    except (RefusedDocumentError, UnicodeDecodeError) as error:
+        return None, [Defect(path.name, "file", f"a YAML {expected.__name__} in UTF-8", str(error)[:200])]
+    if content is None or isinstance(content, expected):
+        return content, []
+    return None, [Defect(path.name, "file", f"a YAML {expected.__name__}", type(content).__name__)]
+
+
+def _load_rows(path: Path, schema: type[_Row]) -> tuple[list[_Row], list[Defect]]:
+    """The rows of a YAML list, none where there is no such file; faulty rows become defects."""
+    if not path.is_file():
+        return [], []
+    content, defects = _read_yaml(path, list)
+    rows: list[_Row] = []
+    for number, fields in enumerate(content or []):
+        try:
+            rows.append(schema.model_validate(fields))
+        except ValidationError as error:
+            label = fields.get("id", number) if isinstance(fields, dict) else number
+            defects += _describe_row(path.name, str(label), error)
+    return rows, defects
+
+
+def _describe_row(name: str, label: str, error: ValidationError) -> list[Defect]:
+    faults = describe_validation_error(error)
+    return [Defect(name, f"{label}.{field}", expected, got) for field, expected, got in faults]
 
 
 def _check_identity(file: CorpusFile) -> Iterator[Defect]:
@@ -262,16 +293,14 @@ def _check_cycles(by_id: Mapping[str, CorpusFile]) -> Iterator[Defect]:
                     frontier.append(edge.target)
 
 
-def _names_of(file: CorpusFile, agencies: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    names = [*file.front.names, *file.front.companies, file.front.title]
-    if file.front.title_zh:
-        names.append(file.front.title_zh)
-    for agency in agencies.values():
-        names += [agency["name"], agency["name_zh"], *agency.get("short", []), *agency.get("former", [])]
+def _names_of(file: CorpusFile, agencies: Mapping[str, AgencyEntry]) -> list[str]:
+    front = file.front
+    names = [*front.names, *front.companies, front.title, front.title_zh or ""]
+    names += [name for agency in agencies.values() for name in agency.all_names()]
     return [name.casefold() for name in names if name]
 
 
-def _check_sentences(file: CorpusFile, agencies: Mapping[str, Mapping[str, Any]]) -> Iterator[Defect]:
+def _check_sentences(file: CorpusFile, agencies: Mapping[str, AgencyEntry]) -> Iterator[Defect]:
     """Sentences with an amount or date that name nobody, and sentences too long to quote."""
     names = _names_of(file, agencies)
     for sentence in file.sentences():
@@ -281,49 +310,89 @@ def _check_sentences(file: CorpusFile, agencies: Mapping[str, Mapping[str, Any]]
             yield Defect(file.name, "body", f"sentences of at most {LONGEST_SENTENCE_WORDS} words", sentence[:160])
 
 
-def load_facts(folder: Path) -> tuple[list[FactEntry], list[Defect]]:
-    """The rows of `facts.yaml` in a corpus folder; faulty rows become defects."""
-    path = folder / "facts.yaml"
-    if not path.is_file():
-        return [], []
-    try:
-        rows = load_yaml(path.read_text(encoding="utf-8"))
-    except RefusedDocumentError as error:
-        return [], [Defect(path.name, "file", "a YAML list of facts", str(error)[:200])]
-    facts: list[FactEntry] = []
-    defects: list[Defect] = []
-    for number, row in enumerate(rows or []):
-        try:
-            facts.append(FactEntry.model_validate(row))
-        except ValidationError as error:
-            label = row.get("id", number) if isinstance(row, dict) else number
-            defects += [
-                Defect(path.name, f"{label}.{field}", expected, got)
-                for field, expected, got in describe_validation_error(error)
-            ]
-    return facts, defects
-
-
 def check_facts(folder: Path, by_id: Mapping[str, CorpusFile]) -> Iterator[Defect]:
-    """Facts whose sentence is not in their document, or whose figure is not in their sentence, or said twice."""
-    facts, defects = load_facts(folder)
+    """Facts that their document does not state, that are said twice, or that contradict each other."""
+    facts, defects = _load_rows(folder / "facts.yaml", FactEntry)
     yield from defects
     seen: set[str] = set()
     for fact in facts:
         if fact.id in seen:
             yield Defect("facts.yaml", fact.id, "an id used once", "a second row")
         seen.add(fact.id)
-        file = by_id.get(fact.document)
-        if file is None:
-            yield Defect("facts.yaml", f"{fact.id}.document", "a document of this corpus", fact.document)
-        elif fact.sentence not in file.body:
-            yield Defect("facts.yaml", f"{fact.id}.sentence", f"a sentence of {fact.document}", fact.sentence[:120])
-        if fact.as_written not in fact.sentence:
-            yield Defect("facts.yaml", f"{fact.id}.as_written", "words of its sentence", fact.as_written)
-        elif not _value_matches(fact.value, fact.as_written):
-            yield Defect("facts.yaml", f"{fact.id}.value", f"the value of {fact.as_written!r}", str(fact.value))
-        if fact.converted and fact.converted.as_written not in fact.sentence:
-            yield Defect("facts.yaml", f"{fact.id}.converted", "words of its sentence", fact.converted.as_written)
+        yield from _check_fact(fact, by_id)
+    yield from _check_contradictions(facts, by_id)
+
+
+def _check_fact(fact: FactEntry, by_id: Mapping[str, CorpusFile]) -> Iterator[Defect]:
+    file = by_id.get(fact.document)
+    if file is None:
+        yield Defect("facts.yaml", f"{fact.id}.document", "a document of this corpus", fact.document)
+    elif fact.sentence not in file.body:
+        yield Defect("facts.yaml", f"{fact.id}.sentence", f"a sentence of {fact.document}", fact.sentence[:120])
+    if fact.as_written not in fact.sentence:
+        yield Defect("facts.yaml", f"{fact.id}.as_written", "words of its sentence", fact.as_written)
+    elif not _value_matches(fact.value, fact.as_written):
+        yield Defect("facts.yaml", f"{fact.id}.value", f"the value of {fact.as_written!r}", str(fact.value))
+    if fact.converted:
+        yield from _check_conversion(fact, fact.converted)
+
+
+def _check_conversion(fact: FactEntry, converted: FactEntry.Converted) -> Iterator[Defect]:
+    """A conversion that the sentence does not state, or at a rate that never was."""
+    field = f"{fact.id}.converted"
+    if converted.as_written not in fact.sentence:
+        yield Defect("facts.yaml", field, "words of its sentence", converted.as_written)
+    elif not _value_matches(converted.value, converted.as_written):
+        yield Defect("facts.yaml", field, f"the value of {converted.as_written!r}", str(converted.value))
+    amounts = {fact.unit: fact.value, converted.unit: converted.value}
+    yuan, dollars = amounts.get("CNY"), amounts.get("USD")
+    if not isinstance(yuan, float) or not isinstance(dollars, float):
+        return
+    lowest, highest = YUAN_PER_DOLLAR
+    if not lowest * dollars <= yuan <= highest * dollars:
+        rate = f"{yuan / dollars:.2f}" if dollars else "no dollars"
+        yield Defect("facts.yaml", field, f"{lowest} to {highest} yuan to the dollar", rate)
+
+
+def _check_contradictions(facts: Sequence[FactEntry], by_id: Mapping[str, CorpusFile]) -> Iterator[Defect]:
+    """Rows on one subject that cannot all be true: other dates, or other fines of the same year.
+
+    Two values agree where one document states both (a text that takes effect in two steps), or where two versions of
+    one text state one each (the law and its amendment).
+    """
+    groups: dict[tuple[str, str, str], list[FactEntry]] = {}
+    for fact in (fact for fact in facts if fact.document in by_id):
+        groups.setdefault((fact.subject.casefold(), fact.what, fact.unit), []).append(fact)
+    families = _families(by_id)
+    for rows in groups.values():
+        stated: dict[object, set[str]] = {}
+        for row in rows:
+            stated.setdefault(row.value, set()).add(families[row.document])
+        for first, second in combinations(rows, 2):
+            if _contradict(first, second) and stated[first.value].isdisjoint(stated[second.value]):
+                expected = f"{first.value}, as {first.id} of {first.document} has it"
+                yield Defect("facts.yaml", f"{second.id}.value", expected, str(second.value))
+
+
+def _contradict(first: FactEntry, second: FactEntry) -> bool:
+    """Whether two rows on one subject, of one kind and unit, exclude each other."""
+    if first.what in _SINGLE_DATES:
+        return first.value != second.value
+    if first.what != "fine" or not isinstance(first.value, float) or not isinstance(second.value, float):
+        return False
+    same_year = not set(_YEAR.findall(first.sentence)).isdisjoint(_YEAR.findall(second.sentence))
+    return same_year and abs(first.value - second.value) > ROUNDING * max(abs(first.value), abs(second.value))
+
+
+def _families(by_id: Mapping[str, CorpusFile]) -> dict[str, str]:
+    """For each document a name shared by all versions of its text, drafts among them."""
+    families = {identifier: identifier for identifier in by_id}
+    for identifier, file in by_id.items():
+        for edge in file.front.edges:
+            if edge.type in _ENDING and edge.target in families:
+                kept, joined = families[identifier], families[edge.target]
+                families = {key: kept if family == joined else family for key, family in families.items()}
+    return families
 
 
 def _value_matches(value: dt.date | float | str, written: str) -> bool:
@@ -337,24 +406,67 @@ def _value_matches(value: dt.date | float | str, written: str) -> bool:
     return True
 
 
-def _tokens(text: str) -> list[str]:
-    return _WORD.findall(text.lower())
+def check_glossary(
+    folder: Path, by_id: Mapping[str, CorpusFile], agencies: Mapping[str, AgencyEntry]
+) -> Iterator[Defect]:
+    """Entries with an id or name used twice, or that list a document which is missing or holds none of their names."""
+    entries, defects = _load_rows(folder / "glossary.yaml", GlossaryEntry)
+    yield from defects
+    texts = {identifier: _searchable_text(file, agencies) for identifier, file in by_id.items()}
+    used: dict[tuple[str, str], str] = {}
+    for entry in entries:
+        for field, value in (("id", entry.id), ("en", entry.en), ("zh", entry.zh)):
+            key = (field, value.casefold())
+            if key in used:
+                yield Defect("glossary.yaml", f"{entry.id}.{field}", f"{field} used once", f"{value}, also {used[key]}")
+            used[key] = entry.id
+        pattern = _pattern_of(entry.all_names())
+        for identifier in entry.documents:
+            if identifier not in texts:
+                yield Defect("glossary.yaml", f"{entry.id}.documents", "a document of this corpus", identifier)
+            elif not pattern.search(texts[identifier]):
+                expected = f"a document that holds one of the names {', '.join(entry.all_names())}"
+                yield Defect("glossary.yaml", f"{entry.id}.documents", expected, identifier)
+
+
+def _pattern_of(names: Sequence[str]) -> re.Pattern[str]:
+    """Matches any of the names as whole words; abbreviations in capitals only, so that MOST is not "most"."""
+    patterns = []
+    for name in names:
+        left = r"(?<![A-Za-z0-9])" if name[0].isascii() else ""
+        right = r"(?![A-Za-z0-9])" if name[-1].isascii() else ""
+        flags = "" if name.isupper() else "i"
+        patterns.append(f"{left}(?{flags}:{re.escape(name)}){right}")
+    return re.compile("|".join(patterns))
+
+
+def _searchable_text(file: CorpusFile, agencies: Mapping[str, AgencyEntry]) -> str:
+    """What a document says it is about: titles, names, companies and issuers, then its body."""
+    front = file.front
+    issuers = [name for code in front.issuer if code in agencies for name in agencies[code].all_names()]
+    return "\n".join([front.title, front.title_zh or "", *front.names, *front.companies, *issuers, file.body])
 
 
 def _shingles(text: str) -> set[tuple[str, ...]]:
-    """Runs of words long enough to show copying: 8 English words, or 16 Chinese characters."""
-    tokens = _tokens(text)
+    """Runs long enough to show copying: 8 English words or numbers, 16 Chinese characters, or a mixture."""
+    words = _WORD.findall(text.lower())
+    weights = [1 if word >= "\u4e00" else SHINGLE_HAN // SHINGLE_WORDS for word in words]
     runs: set[tuple[str, ...]] = set()
-    for start in range(len(tokens)):
-        length = SHINGLE_HAN if len(tokens[start]) == 1 and tokens[start] >= "\u4e00" else SHINGLE_WORDS
-        if start + length <= len(tokens):
-            runs.add(tuple(tokens[start : start + length]))
+    end = weight = 0
+    for start in range(len(words)):
+        while end < len(words) and weight < SHINGLE_HAN:
+            weight += weights[end]
+            end += 1
+        if weight < SHINGLE_HAN:
+            break
+        runs.add(tuple(words[start:end]))
+        weight -= weights[start]
     return runs
 
 
 def _check_copying(files: Sequence[CorpusFile], originals: Path) -> Iterator[Defect]:
     paths = [path for path in sorted(originals.rglob("*")) if path.suffix in {".txt", ".md"}]
-    texts = {path.name: _shingles(path.read_text(encoding="utf-8")) for path in paths}
+    texts = {path.relative_to(originals).as_posix(): _shingles(path.read_text(encoding="utf-8")) for path in paths}
     for file in files:
         for sentence in file.sentences():
             runs = _shingles(sentence)

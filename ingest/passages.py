@@ -15,17 +15,18 @@ from briefbot.models import Document, Language, Passage, Sentence
 from briefbot.sentences import split_sentences
 from briefbot.terms import is_chinese
 
-CHUNKER_VERSION = "1"
+CHUNKER_VERSION = "2"
 """Raise when the same text would be divided differently, so that documents are divided and embedded again."""
 
 BUDGET_CHARS: dict[Language, int] = {"en": 1200, "zh": 420}
 """About 270 tokens of multilingual-e5-small in either language: room for a section of a digest, and half of the 512
 positions the model reads, so that nothing is cut off."""
 
-_HEADING = re.compile(r"(#{1,6})[ \t]+(\S.*?)[ \t]*#*[ \t]*")
-_CHAPTER_ZH = re.compile(r"第[一二三四五六七八九十百零〇\d]+[编章节](?:[\s\u3000].{0,40})?")
+_HEADING = re.compile(r"(#{1,6})[ \t]+(\S.*)")
+_CHAPTER_ZH = re.compile(r"第[一二三四五六七八九十百零〇\d]+([编章节])(?:[\s\u3000].{0,40})?")
 _ARTICLE_ZH = re.compile(r"第[一二三四五六七八九十百千零〇\d]+条(?:之[一二三四五六七八九十])?(?=[\s\u3000：:])")
 _ARTICLE_EN = re.compile(r"Articles? \d+[A-Za-z]?(?: (?:to|and|–|-) \d+)?\b")
+_LEVEL_ZH = {"编": 1, "章": 2, "节": 3}
 _COMMENT = re.compile(r"\s*<!--.*?-->\s*")
 
 
@@ -86,12 +87,16 @@ def _locator(group: list[_Block]) -> str:
 
 
 def _group_blocks(text: str) -> Iterator[list[_Block]]:
-    """Neighbouring blocks of one section that fit the budget together; an article always begins a passage."""
+    """Neighbouring blocks of one section that fit the budget together; an article always begins a passage.
+
+    Nothing but white space lies between them: a comment, or a heading of the same name, ends the group.
+    """
     group: list[_Block] = []
     for block in _read_blocks(text):
         if group and (
             block.opens_article
             or (block.headings, block.article) != (group[0].headings, group[0].article)
+            or text[group[-1].end : block.start].strip()
             or block.end - group[0].start > _budget(text[block.start : block.end])
         ):
             yield group
@@ -114,12 +119,16 @@ def _read_blocks(text: str) -> Iterator[_Block]:
         heading = _HEADING.fullmatch(line)
         if heading:
             level = len(heading[1])
-            headings = [item for item in headings if item[0] < level] + [(level, " ".join(heading[2].split()))]
-            found = _ARTICLE_EN.match(heading[2]) or _ARTICLE_ZH.match(heading[2] + " ")
+            title = " ".join(heading[2].rstrip("# \t").split()) or heading[2]
+            headings = [item for item in headings if item[0] < level] + [(level, title)]
+            found = _ARTICLE_EN.match(title) or _ARTICLE_ZH.match(title + " ")
             article = found[0] if found else None
             continue
-        if _CHAPTER_ZH.fullmatch(line):
-            headings, article = [(1, " ".join(line.split()))], None
+        chapter = _CHAPTER_ZH.fullmatch(line)
+        if chapter:
+            level = _LEVEL_ZH[chapter[1]]
+            headings = [item for item in headings if item[0] < level] + [(level, " ".join(line.split()))]
+            article = None
             continue
         opening = _ARTICLE_ZH.match(line)
         if opening:
@@ -159,13 +168,20 @@ def _cut_to_budget(text: str, start: int, end: int) -> Iterator[tuple[int, int]]
         yield start, end
         return
     first, last = start, start
-    for sentence_start, sentence_end in split_sentences(text[start:end]):
+    for _, sentence_end in split_sentences(text[start:end]):
         if last > first and start + sentence_end - first > budget:
             yield first, last
-            first = start + sentence_start
+            first = _skip_space(text, last)
         last = start + sentence_end
         while last - first > 2 * budget:  # one sentence above twice the budget: cut it where it stands
-            yield first, first + budget
-            first += budget
+            cut = first + budget
+            yield first, first + len(text[first:cut].rstrip())
+            first = _skip_space(text, cut)
     if last > first:
         yield first, last
+
+
+def _skip_space(text: str, position: int) -> int:
+    while position < len(text) and text[position].isspace():
+        position += 1
+    return position

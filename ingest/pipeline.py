@@ -77,7 +77,7 @@ def hash_document(document: Document) -> str:
 
 
 def find_source_files(paths: Iterable[Path]) -> list[Path]:
-    """The files to ingest: the files named, and every readable file below the folders named.
+    """The files to ingest, each once: the files named, and every readable file below the folders named.
 
     Raises `NotFoundError` for a path that does not exist, before anything is ingested.
     """
@@ -93,7 +93,7 @@ def find_source_files(paths: Iterable[Path]) -> list[Path]:
             found.append(path)
         else:
             raise NotFoundError(f"expected a file or folder; got {path}, which does not exist; check the path")
-    return found
+    return list({file.absolute(): file for file in found}.values())
 
 
 def read_document(path: Path) -> Document:
@@ -218,7 +218,7 @@ class Ingestor:
             own, *hashes = (hash_text(text) for text in passage.embedded_texts())
             sentence_vectors = np.stack([vectors[digest] for digest in hashes])
             items.append(EmbeddedPassage(passage, vectors[own], own, sentence_vectors, tuple(hashes)))
-        was_current = self._index is not None and self._index.version in (self._corpus.version(), None)
+        was_current = self._is_index_current()
         change = self._corpus.put_document(
             work.document, items, content_hash=work.content_hash, origin=origin or work.source
         )
@@ -235,10 +235,18 @@ class Ingestor:
             self._forget(document_id)
 
     def _forget(self, document_id: str) -> None:
-        was_current = self._index is not None and self._index.version == self._corpus.version()
+        was_current = self._is_index_current()
         change = self._corpus.remove_document(document_id)
         if self._index is not None and was_current:
             self._index.apply(change, self._corpus.version())
+
+    def _is_index_current(self) -> bool:
+        """Whether one more change brings the index up to date; an empty index is current for an empty record only."""
+        if self._index is None:
+            return False
+        if self._index.version is None:
+            return self._corpus.count_passages() == 0 and self._index.count() == 0
+        return self._index.version == self._corpus.version()
 
     def ingest_bundled(self, *, progress: Progress | None = None) -> list[IngestResult]:
         """Bring the bundled corpus up to date: new and changed documents in, those it no longer has out.

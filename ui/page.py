@@ -2,7 +2,8 @@
 
 Gradio traps this file works around were found by running Gradio 6.31: an event with `js=` or a `gr.HTML` needs
 `unsafe-eval`, which our content security policy refuses; the run history is kept in the browser unless switched off;
-answers are shown as plain text, because Gradio's sanitiser lets remote images through.
+messages are escaped before Gradio gets them, because a Chatbot draws HTML even with Markdown off, and its sanitiser lets
+remote images through.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import logging
 import os
 from collections.abc import AsyncIterator
+from html import escape, unescape
 from pathlib import Path
 from typing import Any
 
@@ -118,16 +120,16 @@ def build_page(service_url: str) -> Any:
             if not asked.strip():
                 yield gr.update(), messages, past, gr.update()
                 return
-            pending = [*messages, {"role": "user", "content": asked}]
+            pending = [*messages, {"role": "user", "content": escape(asked)}]
             yield gr.update(value="", interactive=False), pending, past, gr.update()
             try:
                 answer = await ask_service(service_url, asked, day, messages)
             except ServiceError as error:
-                failed = [*pending, {"role": "assistant", "content": text["failed"].format(reason=error)}]
+                failed = [*pending, {"role": "assistant", "content": escape(text["failed"].format(reason=error))}]
                 shown = [*past, {"citations": [], "notices": []}]
                 yield gr.update(value=asked, interactive=True), failed, shown, encode_answers(shown)
                 return
-            reply = {"role": "assistant", "content": show_answer(answer)}
+            reply = {"role": "assistant", "content": escape(show_answer(answer))}
             shown = [*past, {"citations": answer["citations"], "notices": answer["notices"]}]
             yield gr.update(value="", interactive=True), [*pending, reply], shown, encode_answers(shown)
 
@@ -181,7 +183,7 @@ def make_history(messages: Messages) -> list[dict[str, str]]:
 
 def _plain(content: Any) -> str:
     if isinstance(content, str):
-        return content[:20_000]
+        return unescape(content)[:20_000]
     if isinstance(content, list):
         return " ".join(_plain(part.get("text", "")) if isinstance(part, dict) else str(part) for part in content)
     return ""

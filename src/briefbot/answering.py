@@ -8,6 +8,8 @@ import re
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,6 +18,7 @@ from briefbot.corpus import Catalogue, Corpus
 from briefbot.embedding import Embedder, Progress, load_embedder
 from briefbot.errors import UsageError
 from briefbot.evidence import score_evidence
+from briefbot.glossary import load_glossary
 from briefbot.index import PassageIndex
 from briefbot.models import (
     AbstentionReason,
@@ -37,6 +40,9 @@ from briefbot.texts import ABSTENTIONS, COVERAGE, EMPTY_CORPUS, NOTICES, STATUSE
 
 PASSAGES_PER_QUESTION = 12
 
+GLOSSARY_FILE = Path(str(files("briefbot") / "ingest" / "corpus" / "glossary.yaml"))
+"""The bundled glossary."""
+
 LEAST_SIMILARITY = 0.80
 LEAST_COVERAGE = 0.45
 """Below both, the best sentence is taken not to answer the question; set on the development questions."""
@@ -54,6 +60,7 @@ class Briefbot:
         self.embedder = embedder
         self.index = index
         self._retriever = Retriever(corpus, index, embedder)
+        self._glossary = load_glossary(GLOSSARY_FILE)
 
     @classmethod
     def open(cls, settings: Settings | None = None, *, progress: Progress | None = None) -> Briefbot:
@@ -104,7 +111,7 @@ class Briefbot:
         filters: Filters | None = None,
     ) -> list[ScoredPassage]:
         """Passages for a query, best first; raises `UsageError` for a malformed query, date or filter."""
-        made = make_query(query, as_of=parse_date(as_of), filters=self.check_filters(filters))
+        made = make_query(query, as_of=parse_date(as_of), filters=self.check_filters(filters), glossary=self._glossary)
         return self._retriever.search(made, top_k)
 
     def ask(
@@ -123,12 +130,16 @@ class Briefbot:
                 "mode: expected extractive or auto, as no language model is configured; got generative; set "
                 "BRIEFBOT_LLM_URL and BRIEFBOT_LLM_MODEL"
             )
-        query = make_query(question, history=history, as_of=parse_date(as_of), filters=self.check_filters(filters))
+        query = make_query(
+            question,
+            history=history,
+            as_of=parse_date(as_of),
+            filters=self.check_filters(filters),
+            glossary=self._glossary,
+        )
         passages = self._retriever.search(query, PASSAGES_PER_QUESTION)
         retrieved = time.perf_counter()
-        evidence = score_evidence(
-            query, passages, lambda passage_id: self._retriever.sentence_similarities(query, passage_id)
-        )
+        evidence = score_evidence(query, passages)
         reason = self._reason_to_abstain(query, passages, evidence)
         composed = None if reason else self._compose(query, evidence)
         finished = time.perf_counter()

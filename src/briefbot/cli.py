@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 
 from briefbot.errors import BriefbotError
@@ -49,19 +48,13 @@ _state = {"debug": False}
 def main() -> None:
     """Run the command line; briefbot's own errors become one line and their exit code."""
     try:
-        code = app(standalone_mode=False)
+        app()
     except BriefbotError as error:
         if _state["debug"]:
             raise
         _fail(str(error), error.exit_code)
-    except click.ClickException as error:
-        _fail(error.format_message(), 2)
-    except (KeyboardInterrupt, click.Abort):
-        _fail("stopped", 130)
     except BrokenPipeError:
         sys.exit(1)
-    else:
-        sys.exit(code if isinstance(code, int) else 0)
 
 
 def _fail(message: str, code: int) -> None:

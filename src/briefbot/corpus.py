@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 from filelock import FileLock, Timeout
 
 from briefbot.errors import BusyError, IndexMismatchError, StorageError
-from briefbot.models import Document, Edge, Passage, Sentence, Source
+from briefbot.models import Document, Edge, Language, Passage, Sentence, Source
 from briefbot.status import Lineage
 from briefbot.terms import query_terms, terms_of
 
@@ -75,6 +75,7 @@ class PassageChange:
     removed: tuple[str, ...]
     added: tuple[str, ...]
     vectors: Vectors | None
+    languages: tuple[Language, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,8 @@ class Corpus:
                 self._insert_passage(connection, item, names)
             self._store_version(connection)
         added = tuple(item.passage.id for item in passages)
-        return PassageChange(removed, added, _stack([item.vector for item in passages]))
+        languages = tuple(item.passage.language for item in passages)
+        return PassageChange(removed, added, _stack([item.vector for item in passages]), languages)
 
     def remove_document(self, document_id: str) -> PassageChange:
         """Delete a document with its passages, in one transaction."""
@@ -348,23 +350,59 @@ class Corpus:
                 )
             )
 
-    def sentence_vectors(self, passage_id: str) -> Vectors:
-        """The vectors of a passage's sentences, in order: shape (sentences, dimension)."""
+    def languages_of(self, passage_ids: Iterable[str]) -> dict[str, Language]:
+        """The language of each passage id."""
+        with self._connection() as connection:
+            return dict(
+                connection.execute(
+                    "SELECT id, language FROM passages WHERE id IN (SELECT value FROM json_each(?))",
+                    (json.dumps(list(passage_ids)),),
+                )
+            )
+
+    def sample_passages(self, language: Language, size: int) -> list[str]:
+        """Up to `size` passage ids of a language, spread evenly over the record; the same record, the same sample."""
         with self._connection() as connection:
             rows = connection.execute(
-                "SELECT sentences.vector FROM sentences JOIN passages ON passage = number WHERE id = ? "
-                "ORDER BY sentences.ordinal",
-                (passage_id,),
+                "SELECT id FROM passages WHERE language = ? ORDER BY number", (language,)
             ).fetchall()
-        return _from_blobs([row[0] for row in rows])
+        step = max(1, len(rows) // size)
+        return [row[0] for row in rows[::step][:size]]
 
-    def vectors(self, document_ids: Iterable[str] | None = None) -> tuple[list[str], Vectors]:
-        """Passage ids and their vectors (passages, dimension), of some documents or of all."""
-        sql = "SELECT id, vector FROM passages"
-        bound: tuple[str, ...] = ()
+    def vectors_of(self, passage_ids: Sequence[str]) -> tuple[list[str], Vectors]:
+        """Ids and vectors of these passages, in the record's order."""
+        with self._connection() as connection:
+            rows = connection.execute(
+                "SELECT id, vector FROM passages WHERE id IN (SELECT value FROM json_each(?)) ORDER BY number",
+                (json.dumps(list(passage_ids)),),
+            ).fetchall()
+        return [row[0] for row in rows], _from_blobs([row[1] for row in rows])
+
+    def sentence_vectors_of(self, passage_ids: Sequence[str]) -> dict[str, Vectors]:
+        """The vectors of each passage's sentences, in order, by passage id."""
+        blobs: dict[str, list[bytes]] = {}
+        with self._connection() as connection:
+            rows = connection.execute(
+                "SELECT id, sentences.vector FROM sentences JOIN passages ON passage = number "
+                "WHERE id IN (SELECT value FROM json_each(?)) ORDER BY number, sentences.ordinal",
+                (json.dumps(list(passage_ids)),),
+            )
+            for id_, blob in rows:
+                blobs.setdefault(id_, []).append(blob)
+        return {id_: _from_blobs(items) for id_, items in blobs.items()}
+
+    def vectors(
+        self, document_ids: Iterable[str] | None = None, language: Language | None = None
+    ) -> tuple[list[str], Vectors]:
+        """Passage ids and their vectors (passages, dimension), of some documents and one language, or of all."""
+        sql = "SELECT id, vector FROM passages WHERE 1"
+        bound: list[str] = []
         if document_ids is not None:
-            sql += " WHERE document_id IN (SELECT value FROM json_each(?))"
-            bound = (json.dumps(list(document_ids)),)
+            sql += " AND document_id IN (SELECT value FROM json_each(?))"
+            bound.append(json.dumps(list(document_ids)))
+        if language is not None:
+            sql += " AND language = ?"
+            bound.append(language)
         with self._connection() as connection:
             rows = connection.execute(sql + " ORDER BY number", bound).fetchall()
         return [row[0] for row in rows], _from_blobs([row[1] for row in rows])
@@ -390,7 +428,9 @@ class Corpus:
                     texts[hash_text(text)] = text
         return texts
 
-    def search_terms(self, text: str, limit: int, document_ids: Iterable[str] | None = None) -> list[str]:
+    def search_terms(
+        self, text: str, limit: int, document_ids: Iterable[str] | None = None, language: Language | None = None
+    ) -> list[str]:
         """Passage ids that share words with `text`, best first (BM25 over stems, bigrams and numbers)."""
         terms = query_terms(text)
         if not terms:
@@ -401,6 +441,9 @@ class Corpus:
         if document_ids is not None:
             sql += " AND passages.document_id IN (SELECT value FROM json_each(?))"
             bound.append(json.dumps(list(document_ids)))
+        if language is not None:
+            sql += " AND passages.language = ?"
+            bound.append(language)
         with self._connection() as connection:
             rows = connection.execute(sql + " ORDER BY bm25(terms), passages.number LIMIT ?", [*bound, limit])
             return [row[0] for row in rows]

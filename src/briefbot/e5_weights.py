@@ -114,6 +114,11 @@ def convert_bundled_weights(
     try:
         _write_folder(memoryview(data), scratch, progress or (lambda *_: None))
         _publish(scratch, folder)
+    except OSError as error:
+        raise ModelError(
+            f"expected room for the converted model in {cache}; got {error.strerror or error}; free about 500 MB there, "
+            "or set BRIEFBOT_HOME"
+        ) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return folder
@@ -131,8 +136,14 @@ def _publish(scratch: Path, folder: Path) -> None:
 
 def _check_folder(folder: Path) -> None:
     """Refuse a cached folder whose weights were cut short or replaced since it was made."""
-    complete = json.loads((folder / "complete.json").read_text(encoding="utf-8"))
-    for name, size in complete["sizes"].items():
+    try:
+        sizes = dict(json.loads((folder / "complete.json").read_text(encoding="utf-8"))["sizes"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"expected complete.json in the model cache; got {type(error).__name__}; delete {folder} and start again, "
+            "the model is made anew"
+        ) from error
+    for name, size in sizes.items():
         path = folder / name
         found = path.stat().st_size if path.is_file() else None
         if found != size:

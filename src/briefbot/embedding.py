@@ -6,8 +6,8 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -48,7 +48,7 @@ class ModelIdentity:
 class Embedder:
     """A loaded embedding model; vectors are float32 of shape (texts, dimension) and length 1. Safe to share by threads."""
 
-    def __init__(self, model: Any, identity: ModelIdentity, *, batch_tokens: int) -> None:
+    def __init__(self, model: Any, identity: ModelIdentity, *, batch_tokens: int, workers: int) -> None:
         self._model = model
         self._batch_tokens = batch_tokens
         self._workers = workers

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import statistics
 from collections.abc import Callable, Mapping, Sequence
 
 from briefbot.models import Evidence, Passage, Query, ScoredPassage, Sentence
@@ -36,42 +35,41 @@ _HAS: Mapping[Asked, Callable[[str], bool]] = {
 }
 
 
-def score_evidence(
-    query: Query,
-    passages: Sequence[ScoredPassage],
-    similarities: Callable[[str], Sequence[float]],
-) -> list[Evidence]:
+def score_evidence(query: Query, passages: Sequence[ScoredPassage]) -> list[Evidence]:
     """Every sentence of the first passages, best first.
 
-    `similarities` gives the cosine of the question with each sentence of a passage. Scores are sums of standardised
-    parts, so they compare within one question only; `similarity` and `coverage` (0 to 1) compare between questions.
+    Scores are sums of standardised parts, so they compare within one question only; `nearness` (standard deviations
+    above what its language has) and `coverage` (0 to 1) compare between questions.
     """
     candidates = [
-        (found, sentence, similarity)
+        (found, sentence, row)
         for found in passages[:PASSAGES_READ]
-        for sentence, similarity in zip(found.passage.sentences, similarities(found.passage.id), strict=True)
+        for row, sentence in enumerate(found.passage.sentences)
     ]
     if not candidates:
         return []
-    weights = term_weights(query.standalone, [found.passage for found in passages])
-    coverages = [coverage(weights, f"{found.passage.context} {sentence.text}") for found, sentence, _ in candidates]
-    own = [coverage(weights, sentence.text) for _, sentence, _ in candidates]
-    dense = _standardise([similarity for _, _, similarity in candidates])
-    lexical = _standardise(own)
-    asked = asked_for(query.standalone)
-    scored = [
-        Evidence(
-            passage=found.passage,
-            sentence=sentence,
-            score=dense[row]
-            + LEXICAL_WEIGHT * lexical[row]
-            + RANK_WEIGHT * (2.0 / (1.0 + found.rank))
-            + (ASKED_BONUS if _HAS[asked](sentence.text) else 0.0),
-            similarity=similarity,
-            coverage=coverages[row],
+    weights = {
+        language: term_weights(query.words_for(language), [found.passage for found in passages])
+        for language in {found.passage.language for found in passages}
+    }
+    asked = asked_for(query.question)
+    scored = []
+    for found, sentence, row in candidates:
+        known = weights[found.passage.language]
+        own = coverage(known, sentence.text)
+        scored.append(
+            Evidence(
+                passage=found.passage,
+                sentence=sentence,
+                score=found.nearness[row]
+                + LEXICAL_WEIGHT * own
+                + RANK_WEIGHT * (2.0 / (1.0 + found.rank))
+                + (ASKED_BONUS if _HAS[asked](sentence.text) else 0.0),
+                similarity=found.similarities[row],
+                nearness=found.nearness[row],
+                coverage=coverage(known, f"{found.passage.context} {sentence.text}"),
+            )
         )
-        for row, (found, sentence, similarity) in enumerate(candidates)
-    ]
     return sorted(scored, key=lambda item: (-item.score, item.passage.id, item.sentence.start))
 
 
@@ -102,10 +100,3 @@ def is_repetition(sentence: Sentence, chosen: Sequence[Sentence]) -> bool:
         if shared > 0.8 or fold(sentence.text) == fold(other.text):
             return True
     return False
-
-
-def _standardise(values: Sequence[float]) -> list[float]:
-    """Values as distances from their mean in standard deviations; all zero where they do not differ."""
-    mean = statistics.fmean(values)
-    deviation = statistics.pstdev(values)
-    return [(value - mean) / deviation if deviation > 1e-9 else 0.0 for value in values]

@@ -152,17 +152,28 @@ class Query:
     language: Language
     as_of: dt.date | None = None
     filters: Filters = field(default_factory=Filters)
+    translation: str = ""
+    """The names of the question as the other language has them."""
+
+    def words_for(self, language: Language) -> str:
+        """The words of the question to look for in texts of a language."""
+        return self.standalone if language == self.language else self.translation
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredPassage:
-    """A passage found for a query: `rank` counts from 1, `score` is the fused reciprocal-rank score."""
+    """A passage found for a query: `rank` counts from 1, `score` is the fused reciprocal-rank score.
+
+    `similarities` and `nearness` have one number for each sentence: its cosine with the question, and that cosine in
+    standard deviations above what a passage of its language has, which compares across languages.
+    """
 
     passage: Passage
     score: float
     rank: int
     found_by: tuple[FoundBy, ...]
-    similarity: float
+    similarities: tuple[float, ...]
+    nearness: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +184,7 @@ class Evidence:
     sentence: Sentence
     score: float
     similarity: float
+    nearness: float
     coverage: float
 
 

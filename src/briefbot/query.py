@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Literal
 
 from briefbot.errors import UsageError
-from briefbot.models import Filters, Query, Turn
+from briefbot.glossary import Glossary
+from briefbot.models import Filters, Language, Query, Turn
 from briefbot.terms import is_chinese, query_terms
 
 LONGEST_QUESTION_CHARS = 2000
@@ -58,15 +59,19 @@ def make_query(
     history: Sequence[Turn] = (),
     as_of: dt.date | None = None,
     filters: Filters | None = None,
+    glossary: Glossary | None = None,
 ) -> Query:
     """Check a question and make it standalone; raises `UsageError` where it is empty or too long."""
     cleaned = clean_question(question)
+    standalone = _make_standalone(cleaned, history)
+    language: Language = "zh" if is_chinese(cleaned) else "en"
     return Query(
         question=cleaned,
-        standalone=_make_standalone(cleaned, history),
-        language="zh" if is_chinese(cleaned) else "en",
+        standalone=standalone,
+        language=language,
         as_of=as_of,
         filters=filters or Filters(),
+        translation=glossary.translate(standalone, language) if glossary else "",
     )
 
 

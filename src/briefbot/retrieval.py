@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from briefbot.corpus import Catalogue, Corpus
 from briefbot.embedding import Embedder
-from briefbot.index import PassageIndex
-from briefbot.models import Document, Filters, FoundBy, Query, ScoredPassage, Status
+from briefbot.index import LANGUAGES, PassageIndex
+from briefbot.models import Document, Filters, FoundBy, Language, Query, ScoredPassage, Status
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,18 +22,16 @@ RRF_K = 60
 """Cormack, Clarke and Büttcher 2009, "Reciprocal rank fusion outperforms Condorcet and individual rank learning methods"."""
 
 CANDIDATES = 60
-"""Passages each ranking contributes before fusion."""
+"""Passages of each language that each ranking contributes before fusion."""
 
 OVERFETCH = 5
 """Under filters, so many times more neighbours are asked for before all vectors of the documents left are compared."""
 
-CROSS_LANGUAGE_LEXICAL_WEIGHT = 0.25
-"""Words shared across languages are names and figures at best: on XQuAD full weight took nDCG@10 from .84 to .39."""
+SAMPLE = 300
+"""Passages of a language against which a similarity is judged high or low."""
 
 PER_DOCUMENT = 3
 """At most so many passages of one document, unless the question is restricted to documents by id."""
-
-_log = logging.getLogger(__name__)
 
 
 def china_today() -> dt.date:
@@ -79,26 +77,55 @@ def status_of(catalogue: Catalogue, document: Document, as_of: dt.date | None) -
     return catalogue.lineage.status_on(document, as_of or china_today()) or "final"
 
 
-def fuse_rankings(rankings: Sequence[tuple[Sequence[str], Mapping[str, float] | None]]) -> dict[str, float]:
-    """Reciprocal rank fusion: each ranking adds weight / (60 + rank) to the ids it holds, by id.
-
-    A ranking comes with the weight of each id in it (None: 1 for all). The order of the rankings does not matter.
-    """
-    scores: dict[str, list[float]] = {}
-    for ids, weights in rankings:
+def fuse_rankings(rankings: Sequence[Sequence[str]]) -> dict[str, float]:
+    """Reciprocal rank fusion: each ranking adds 1 / (60 + rank) to the ids it holds; the order of rankings is all one."""
+    parts: dict[str, list[float]] = {}
+    for ids in rankings:
         for rank, id_ in enumerate(ids, start=1):
-            scores.setdefault(id_, []).append((1.0 if weights is None else weights[id_]) / (RRF_K + rank))
-    return {id_: sum(sorted(parts)) for id_, parts in scores.items()}
+            parts.setdefault(id_, []).append(1.0 / (RRF_K + rank))
+    return {id_: sum(sorted(values)) for id_, values in parts.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """Vectors of some passages of a language and of their sentences; `owners` says which passage each sentence is of."""
+
+    passages: Vectors
+    sentences: Vectors
+    owners: NDArray[np.intp]
+
+    def spread(self, vector: Vectors) -> tuple[float, float, float, float]:
+        """Mean and deviation of the sample's similarities to a question: of passages, and of their best sentences."""
+        import numpy as np
+
+        whole = self.passages @ vector
+        best = np.full(len(self.passages), -1.0, dtype=np.float32)
+        np.maximum.at(best, self.owners, self.sentences @ vector)
+        return float(whole.mean()), float(whole.std()) or 1.0, float(best.mean()), float(best.std()) or 1.0
+
+
+@dataclass(slots=True)
+class _Candidates:
+    """What one language contributes to a search, each by passage id."""
+
+    dense: dict[str, float]
+    lexical: list[str]
+    nearness: dict[str, float]
+    sentences: dict[str, tuple[tuple[float, ...], tuple[float, ...]]]
 
 
 class Retriever:
-    """Finds passages; stateless but for the index it trusts only while it matches the record."""
+    """Finds passages. Each language is searched by itself, and similarities are judged against their own language:
+
+    vectors of one language lie nearer to each other than to those of the other, so raw similarities of a mixed corpus
+    rank languages before meanings. On the development questions this took recall@5 of Chinese questions from .20 to .92.
+    """
 
     def __init__(self, corpus: Corpus, index: PassageIndex | None, embedder: Embedder) -> None:
         self._corpus = corpus
         self._index = index
         self._embedder = embedder
-        self._exact: tuple[str, list[str], Vectors] | None = None
+        self._samples: tuple[str, dict[Language, _Sample]] | None = None
 
     def replace_index(self, index: PassageIndex | None) -> None:
         """Search another index from now on; None searches the record's own vectors exactly."""
@@ -110,82 +137,103 @@ class Retriever:
         admitted = admitted_documents(catalogue, query.filters, query.as_of)
         if admitted is not None and not admitted:
             return []
-        vector = self._embedder.embed_query(query.standalone)
-        dense = self._search_dense(vector, admitted, catalogue.version)
-        lexical = self._corpus.search_terms(query.standalone, CANDIDATES, admitted)
-        similarity = dict(dense)
-        passages = self._corpus.passages([*similarity, *lexical])
-        weights = {
-            id_: 1.0 if passage.language == query.language else CROSS_LANGUAGE_LEXICAL_WEIGHT
-            for id_, passage in passages.items()
+        found = {
+            language: self._search_language(query, language, sample, admitted, catalogue.version)
+            for language, sample in self._samples_of(catalogue.version).items()
         }
-        dense_ids = [id_ for id_ in similarity if id_ in passages]
-        lexical_ids = [id_ for id_ in lexical if id_ in passages]
-        scores = fuse_rankings([(dense_ids, None), (lexical_ids, weights)])
+        nearness = {id_: value for part in found.values() for id_, value in part.nearness.items()}
+        sentences = {id_: value for part in found.values() for id_, value in part.sentences.items()}
+        best_sentence = {id_: max(near, default=-9.0) for id_, (_, near) in sentences.items()}
+        lexical = [part.lexical for part in found.values()]
+        scores = fuse_rankings([rank_by(nearness), rank_by(best_sentence), *lexical])
         ordered = sorted(scores, key=lambda id_: (-scores[id_], id_))
+        passages = self._corpus.passages(ordered)
         limit = top_k if query.filters.document_id else PER_DOCUMENT
-        chosen = _cap_per_document(ordered, {id_: passages[id_].document_id for id_ in ordered}, limit)[:top_k]
-        missing = self._similarities(vector, [id_ for id_ in chosen if id_ not in similarity])
-        found = (set(dense_ids), set(lexical_ids))
+        owners = {id_: passages[id_].document_id for id_ in ordered if id_ in passages}
+        chosen = _cap_per_document([id_ for id_ in ordered if id_ in owners], owners, limit)[:top_k]
+        dense_ids = {id_ for part in found.values() for id_ in part.dense}
+        lexical_ids = {id_ for ids in lexical for id_ in ids}
         return [
-            ScoredPassage(
-                passages[id_],
-                scores[id_],
-                rank,
-                _found_by(id_, *found),
-                similarity.get(id_, missing.get(id_, 0.0)),
-            )
+            ScoredPassage(passages[id_], scores[id_], rank, _found_by(id_, dense_ids, lexical_ids), *sentences[id_])
             for rank, id_ in enumerate(chosen, start=1)
         ]
 
-    def sentence_similarities(self, query: Query, passage_id: str) -> list[float]:
-        """The cosine of the question with each sentence of a passage, in order."""
-        vectors = self._corpus.sentence_vectors(passage_id)
-        if not len(vectors):
-            return []
-        return [float(value) for value in vectors @ self._embedder.embed_query(query.standalone)]
+    def _search_language(
+        self,
+        query: Query,
+        language: Language,
+        sample: _Sample,
+        admitted: Mapping[str, Document] | None,
+        version: str,
+    ) -> _Candidates:
+        words = query.words_for(language)
+        asked = query.standalone if language == query.language else f"{query.standalone} {words}".strip()
+        vector = self._embedder.embed_query(asked)
+        dense = dict(self._search_dense(vector, language, admitted, version))
+        lexical = self._corpus.search_terms(words, CANDIDATES, admitted, language) if words else []
+        ids = list(dict.fromkeys([*dense, *lexical]))
+        mean, deviation, sentence_mean, sentence_deviation = sample.spread(vector)
+        rows, vectors = self._corpus.vectors_of(ids)
+        nearness = {id_: (float(vectors[row] @ vector) - mean) / deviation for row, id_ in enumerate(rows)}
+        sentences = {}
+        for id_, own in self._corpus.sentence_vectors_of(ids).items():
+            similar = [float(value) for value in own @ vector]
+            sentences[id_] = (
+                tuple(similar),
+                tuple((value - sentence_mean) / sentence_deviation for value in similar),
+            )
+        known = [id_ for id_ in lexical if id_ in nearness and id_ in sentences]
+        return _Candidates(dense, known, {id_: nearness[id_] for id_ in nearness if id_ in sentences}, sentences)
+
+    def _samples_of(self, version: str) -> dict[Language, _Sample]:
+        """A sample of each language the record holds, drawn once per version."""
+        if self._samples is None or self._samples[0] != version:
+            drawn = {language: self._draw_sample(language) for language in LANGUAGES}
+            self._samples = (version, {language: sample for language, sample in drawn.items() if sample})
+        return self._samples[1]
+
+    def _draw_sample(self, language: Language) -> _Sample | None:
+        import numpy as np
+
+        ids, passages = self._corpus.vectors_of(self._corpus.sample_passages(language, SAMPLE))
+        if not ids:
+            return None
+        sentences = self._corpus.sentence_vectors_of(ids)
+        owners = np.repeat(np.arange(len(ids)), [len(sentences.get(id_, ())) for id_ in ids])
+        return _Sample(passages, np.concatenate([sentences[id_] for id_ in ids if id_ in sentences]), owners)
 
     def _search_dense(
-        self, vector: Vectors, admitted: Mapping[str, Document] | None, version: str
+        self, vector: Vectors, language: Language, admitted: Mapping[str, Document] | None, version: str
     ) -> list[tuple[str, float]]:
         index = self._index
         if index is None or index.version != version:
-            return self._search_exact(vector, admitted, version)
+            return self._search_exact(vector, language, admitted)
         if admitted is None:
-            return index.search(vector, CANDIDATES)
-        neighbours = index.search(vector, CANDIDATES * OVERFETCH)
+            return index.search(vector, CANDIDATES, language)
+        neighbours = index.search(vector, CANDIDATES * OVERFETCH, language)
         owners = self._corpus.document_ids_of(id_ for id_, _ in neighbours)
         kept = [(id_, similarity) for id_, similarity in neighbours if owners.get(id_) in admitted]
-        if len(kept) >= CANDIDATES or len(neighbours) >= index.count():
+        if len(kept) >= CANDIDATES or len(neighbours) >= index.count(language):
             return kept[:CANDIDATES]
-        return self._search_exact(vector, admitted, version)
+        return self._search_exact(vector, language, admitted)
 
     def _search_exact(
-        self, vector: Vectors, admitted: Mapping[str, Document] | None, version: str
+        self, vector: Vectors, language: Language, admitted: Mapping[str, Document] | None
     ) -> list[tuple[str, float]]:
         """Nearest passages by comparing every vector of the record: the fallback, and the judge of the index."""
         import numpy as np
 
-        if admitted is not None:
-            ids, vectors = self._corpus.vectors(admitted)
-        else:
-            if self._exact is None or self._exact[0] != version:
-                self._exact = (version, *self._corpus.vectors())
-            _, ids, vectors = self._exact
+        ids, vectors = self._corpus.vectors(admitted, language)
         if not ids:
             return []
         similarities = vectors @ vector
         order = np.argsort(-similarities, kind="stable")[:CANDIDATES]
         return [(ids[row], float(similarities[row])) for row in order]
 
-    def _similarities(self, vector: Vectors, ids: Sequence[str]) -> dict[str, float]:
-        """Similarities of passages that only their words found."""
-        if not ids:
-            return {}
-        owners = set(self._corpus.document_ids_of(ids).values())
-        all_ids, vectors = self._corpus.vectors(owners)
-        wanted = set(ids)
-        return {id_: float(vectors[row] @ vector) for row, id_ in enumerate(all_ids) if id_ in wanted}
+
+def rank_by(values: Mapping[str, float]) -> list[str]:
+    """Ids by falling value; equal values by id."""
+    return sorted(values, key=lambda id_: (-values[id_], id_))
 
 
 def _found_by(id_: str, dense: set[str], lexical: set[str]) -> tuple[FoundBy, ...]:

@@ -94,6 +94,11 @@ def _sentences_of_block(text: str, start: int, end: int) -> list[tuple[int, int]
     marker = _MARKER.match(text, start, end)
     start = marker.end() if marker else start
     spans: list[tuple[int, int]] = []
+    if marker and "#" in marker[0]:  # a heading reaches to the end of its line
+        line_end = text.find("\n", start, end)
+        if line_end >= 0:
+            spans.append((start, line_end))
+            start = line_end
     for match in _END.finditer(text, start, end):
         if match["en"] and not _ends_sentence(text, match.start(), match.end(), end):
             continue
@@ -105,10 +110,10 @@ def _sentences_of_block(text: str, start: int, end: int) -> list[tuple[int, int]
 
 def _ends_sentence(text: str, stop: int, after: int, end: int) -> bool:
     """Whether the full stop at `stop` ends a sentence, given what stands before and after it."""
-    if text[stop] != ".":
-        return True
-    word = _LAST_WORD.search(text, max(0, stop - 16), stop)
     follows = text[after:end].lstrip()
+    if text[stop] != ".":  # '"Is it?" he asked' goes on
+        return not (text[after - 1] in "\"'”’" and follows[:1].islower())
+    word = _LAST_WORD.search(text, max(0, stop - 16), stop)
     if word is None:
         return not follows or not follows[0].islower()
     name = word[1].lower()

@@ -54,7 +54,10 @@ class Lineage:
         return max(newer, key=lambda pair: (pair[0], pair[1].id))[1] if newer else None
 
     def _final_texts(self, document: Document, on: dt.date) -> list[Document]:
-        targets = (self._documents.get(edge.target) for edge in document.edges if edge.type == "drafts")
+        drafts = (document, *self._twins(document))
+        targets = (
+            self._documents.get(edge.target) for draft in drafts for edge in draft.edges if edge.type == "drafts"
+        )
         return [final for final in targets if final and final.published is not None and final.published <= on]
 
     def _ends(self, document: Document, type_: EdgeType) -> list[dt.date]:

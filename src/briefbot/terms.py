@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 import unicodedata
@@ -215,7 +216,7 @@ def terms_of(text: str) -> list[str]:
             terms.extend(bigrams(token))
         else:
             terms.append(_stem(token.replace("’", "'").removesuffix("'s")))
-    scaled = (number for number in numbers_in(folded) if number >= 1000)
+    scaled = (number for number in numbers_in(folded) if 1000 <= number < math.inf)
     terms.extend(f"n{int(number)}" for number in scaled)
     return terms
 

@@ -116,6 +116,12 @@ async def get_document(
     return schemas.DocumentTextOut.full(document, status, catalogue.lineage)
 
 
+@api.api_route("/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
+async def refuse_unknown(path: str) -> None:
+    """Answer for every other path below /v1, which the page would otherwise answer for."""
+    raise NotFoundError(f"expected a route of this API; got /v1/{path[:80]}; GET /openapi.json lists them")
+
+
 @health.get("/healthz", summary="Whether the process lives")
 async def get_healthz() -> schemas.Health:
     """Always ok while the process answers at all."""

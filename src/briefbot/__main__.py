@@ -1,0 +1,5 @@
+"""`python -m briefbot`: the command line."""
+
+from briefbot.cli import main
+
+main()

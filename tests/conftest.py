@@ -1,0 +1,101 @@
+"""What the tests share: the real model, the bundled corpus ingested once, and a running service on loopback."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from briefbot.answering import Briefbot
+from briefbot.corpus import Corpus
+from briefbot.embedding import Embedder, load_embedder
+from briefbot.index import PassageIndex
+from briefbot.ingest.pipeline import Ingestor
+from briefbot.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared"
+"""Outside texts, where they lie beside the checkout; tests that need them skip where they do not."""
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings with a home of the test session's own, whatever the environment says.
+
+    BRIEFBOT_TESTS_HOME keeps that home between runs, which saves embedding the corpus again while writing tests.
+    """
+    kept = os.environ.get("BRIEFBOT_TESTS_HOME")
+    return Settings(
+        home=Path(kept) if kept else tmp_path_factory.mktemp("home"), embedding_model="bundled", llm_url=None, llm_model=None, threads=0
+    )
+
+
+@pytest.fixture(scope="session")
+def embedder(settings: Settings) -> Embedder:
+    """The bundled embedding model, converted and loaded once."""
+    return load_embedder(settings)
+
+
+@pytest.fixture(scope="session")
+def bot(settings: Settings, embedder: Embedder) -> Iterator[Briefbot]:
+    """An open `Briefbot` with the whole bundled corpus; tests must not write to it."""
+    assert embedder.identity.dimension == 384
+    with Briefbot.open(settings) as opened:
+        results = Ingestor(opened.corpus, opened.index, lambda: opened.embedder).ingest_bundled()
+        refused = [result.reason for result in results if result.outcome == "refused"]
+        assert not refused, refused
+        yield opened
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """A record and index of a test's own, with the shared model."""
+
+    corpus: Corpus
+    index: PassageIndex
+    ingestor: Ingestor
+    folder: Path
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a source file."""
+        path = self.folder / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, embedder: Embedder) -> Workshop:
+    """An empty record and index in a folder of the test's own."""
+    corpus = Corpus(tmp_path / "record.sqlite3")
+    index = PassageIndex(tmp_path / "index")
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    return Workshop(corpus, index, Ingestor(corpus, index, lambda: embedder), sources)
+
+
+@pytest.fixture(scope="session")
+def service(settings: Settings, bot: Briefbot) -> Iterator[str]:
+    """The base URL of a running service with page and API."""
+    import uvicorn
+
+    from briefbot.api.app import create_app
+    from briefbot.serving import open_socket
+
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    with open_socket(settings.model_copy(update={"port": 0})) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server = uvicorn.Server(uvicorn.Config(create_app(settings, bot, page_url=url), log_level="critical", ws="none"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        while not server.started and thread.is_alive():
+            time.sleep(0.05)
+        assert server.started
+        yield url
+        server.should_exit = True
+        thread.join(timeout=20)

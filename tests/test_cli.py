@@ -1,0 +1,187 @@
+"""The command line as a user meets it: output, exit codes, and one line for each error."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from briefbot.answering import Briefbot
+from briefbot.cli import main
+from briefbot.settings import Settings
+from briefbot.ui.strings import EXAMPLES
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def run(settings: Settings) -> Run:
+    """Run the command line in a process of its own, on the session's home unless told otherwise."""
+
+    def runner(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        kept_out = ("BRIEFBOT_", "PYTHONDONTWRITEBYTECODE")
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(kept_out)}
+        return subprocess.run(
+            [sys.executable, "-m", "briefbot", *arguments],
+            env={**clean, "BRIEFBOT_HOME": str(settings.home), **environment},
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+
+    return runner
+
+
+def assert_one_line_error(result: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
+    lines = [line for line in result.stderr.splitlines() if line.startswith("briefbot: ")]
+    assert result.returncode == code, result.stderr
+    assert lines, result.stderr
+    assert "Traceback" not in result.stderr
+    for word in words:
+        assert word in lines[-1]
+
+
+def test_importing_briefbot_loads_no_heavy_library() -> None:
+    code = "import sys, briefbot; print(sorted({'torch','chromadb','gradio','llama_index','numpy'} & set(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_help_loads_no_heavy_library() -> None:
+    code = (
+        "import sys; sys.argv = ['briefbot', '--help']\n"
+        "from briefbot.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'torch','chromadb','gradio','llama_index','numpy','fastapi','pydantic'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip().endswith("[]")
+    assert "serve" in result.stdout
+
+
+@pytest.mark.parametrize("question", EXAMPLES)
+def test_terminal_and_api_cite_the_same_words(
+    question: str, bot: Briefbot, service: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def words(answer: dict[str, Any]) -> list[tuple[str, int, int]]:
+        return [(item["document"]["id"], item["start"], item["end"]) for item in answer["citations"]]
+
+    monkeypatch.setenv("BRIEFBOT_HOME", str(bot.settings.home))
+    monkeypatch.setattr("briefbot.answering.load_embedder", lambda *_args, **_options: bot.embedder)
+    monkeypatch.setattr(sys, "argv", ["briefbot", "ask", question, "--json"])
+    with pytest.raises(SystemExit) as exit_info:
+        main()
+    assert not exit_info.value.code
+    served = httpx2.post(f"{service}/v1/answer", json={"question": question}, timeout=60, trust_env=False).json()
+    assert words(json.loads(capsys.readouterr().out)) == words(served)
+
+
+def test_a_chinese_question_cites_the_didi_fine(run: Run, bot: Briefbot) -> None:
+    assert bot.corpus.count_passages() > 0
+    result = run("ask", "滴滴被罚了多少钱？")
+    assert result.returncode == 0
+    assert "80.26亿元" in result.stdout or "8.026 billion" in result.stdout
+    assert re.search(r"^\[1\] .+", result.stdout, re.MULTILINE)
+
+
+def test_an_empty_question_is_refused(run: Run) -> None:
+    assert_one_line_error(run("ask", "   "), 2, "question", "1 to 2,000 characters", "got 0")
+
+
+def test_a_question_of_ten_megabytes_is_refused_by_name_of_its_length(bot: Briefbot) -> None:
+    from briefbot.errors import UsageError
+
+    with pytest.raises(UsageError, match=r"got 10,000,000"):
+        bot.ask("x" * 10_000_000)
+
+
+def test_a_date_that_is_none_is_refused(run: Run) -> None:
+    assert_one_line_error(run("ask", "What?", "--as-of", "soon"), 2, "as_of", "2022-01-31", "soon")
+
+
+def test_a_missing_file_is_refused_before_anything_is_loaded(run: Run) -> None:
+    assert_one_line_error(run("ingest", "/no/such/file.md"), 1, "/no/such/file.md", "does not exist")
+
+
+def test_a_home_that_cannot_be_made_is_named(run: Run, tmp_path: Path) -> None:
+    blocker = tmp_path / "file"
+    blocker.write_text("not a folder")
+    result = run("corpus", "list", BRIEFBOT_HOME=str(blocker / "home"))
+    assert_one_line_error(result, 2, str(blocker / "home"), "BRIEFBOT_HOME")
+
+
+def test_a_port_in_use_is_named_before_the_model_is_loaded(run: Run) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = run("serve", "--port", str(port))
+    assert_one_line_error(result, 2, f"127.0.0.1:{port}", "--port")
+    assert "loading the embedding model" not in result.stderr
+
+
+def test_an_index_of_another_model_is_refused_with_the_command_that_rebuilds(
+    run: Run, bot: Briefbot, tmp_path: Path, settings: Settings
+) -> None:
+    from briefbot.corpus import Corpus
+    from briefbot.ingest.pipeline import Ingestor
+
+    assert bot.corpus.count_passages() > 0
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "models").symlink_to(settings.model_cache)
+    corpus = Corpus(home / "record.sqlite3")
+    note = tmp_path / "note.md"
+    note.write_text("# A note\n\nThe regulator met the firm on 3 May 2021.\n", encoding="utf-8")
+    Ingestor(corpus, None, lambda: bot.embedder).ingest([note])
+    corpus.set_meta("model", "another-model:0123456789abcdef")
+    before = corpus.version()
+    result = run("ask", "Who met whom?", BRIEFBOT_HOME=str(home))
+    assert_one_line_error(result, 1, "another-model", "briefbot reindex")
+    assert corpus.version() == before
+    assert corpus.count_passages() == 1
+
+
+def test_a_damaged_model_cache_is_named(run: Run, tmp_path: Path, settings: Settings, bot: Briefbot) -> None:
+    assert bot.corpus.count_passages() > 0
+    folder = next(settings.model_cache.iterdir())
+    copy = tmp_path / "home" / "models" / folder.name
+    copy.mkdir(parents=True)
+    for path in folder.iterdir():
+        if path.is_file() and path.name != "model.safetensors":
+            (copy / path.name).write_bytes(path.read_bytes())
+    (copy / "model.safetensors").write_bytes(b"cut short")
+    result = run("ask", "Who?", BRIEFBOT_HOME=str(tmp_path / "home"))
+    assert_one_line_error(result, 1, "model.safetensors", "delete", str(copy))
+
+
+def test_settings_that_are_wrong_are_named(run: Run) -> None:
+    assert_one_line_error(run("corpus", "list", BRIEFBOT_PORT="ninety"), 2, "BRIEFBOT_PORT", "ninety")
+    result = run("corpus", "list", BRIEFBOT_LLM_URL="http://127.0.0.1:1/v1")
+    assert_one_line_error(result, 2, "BRIEFBOT_LLM_MODEL")
+
+
+def test_an_unknown_command_is_wrong_usage(run: Run) -> None:
+    result = run("dance")
+    assert result.returncode == 2
+    assert "dance" in result.stderr
+
+
+def test_corpus_list_and_show_print_what_the_record_holds(run: Run, bot: Briefbot) -> None:
+    listed = json.loads(run("corpus", "list", "--json").stdout)["documents"]
+    assert len(listed) == len(bot.corpus.catalogue().documents)
+    shown = json.loads(run("corpus", "show", "law-dsl-2021", "--json").stdout)
+    assert shown["effective_from"] == "2021-09-01"
+    assert shown["text"] == bot.corpus.catalogue().documents["law-dsl-2021"].text
+    assert_one_line_error(run("corpus", "show", "no-such"), 1, "no-such", "corpus list")

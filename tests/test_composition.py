@@ -1,0 +1,136 @@
+"""Composed answers: marks, statements and citations that fit each other."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from briefbot.composition import MOST_SENTENCES, Composed, choose_sentences, compose_answer, insert_mark, one_line
+from briefbot.models import Document, Evidence, Language, Passage, Sentence
+from briefbot.texts import QUOTED_IN_OTHER_LANGUAGE
+
+_WORDS = (
+    "Alibaba", "was", "fined", "18.228 billion", "[3]", "[12]", "[x]", "3]", "[", "yuan.", "it said.”", "罚款", "一百万元。", "\n",
+    "rules!", "why?", "(CAC)", "games", "data", "法", "minors", "audits",
+)  # fmt: skip
+
+
+def make_evidence(text: str, *, score: float = 1.0, language: Language = "en", document_id: str = "doc") -> Evidence:
+    sentence = Sentence(0, len(text), text)
+    passage = Passage(f"{document_id}:p", document_id, 0, 0, len(text), text, "Part", "Title", language, (sentence,))
+    return Evidence(passage, sentence, score, similarity=0.9, nearness=2.0, coverage=1.0)
+
+
+def make_document(document_id: str) -> Document:
+    return Document(
+        id=document_id, title="Title", text="Text.", kind="event", issuer=("SAMR",), authority="enforcement",
+        published=dt.date(2021, 4, 10), language="en",
+    )  # fmt: skip
+
+
+def compose(evidence: Sequence[Evidence], language: Language = "en") -> Composed:
+    documents = {item.passage.document_id: make_document(item.passage.document_id) for item in evidence}
+    return compose_answer(evidence, documents, dict.fromkeys(documents, "final"), language)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "marked"),
+    [
+        ("SAMR fined Alibaba.", "SAMR fined Alibaba [1]."),
+        ("SAMR fined Alibaba", "SAMR fined Alibaba [1]"),
+        ('It said "stop."', 'It said "stop [1]."'),
+        ("Was it legal?", "Was it legal [1]?"),
+        ("罚款182.28亿元。", "罚款182.28亿元[1]。"),
+        ("他说：“应当整改。”", "他说：“应当整改[1]。”"),
+        ("违者将受处罚！", "违者将受处罚[1]！"),
+        ("（一）个人信息；", "（一）个人信息； [1]"),
+    ],
+)
+def test_the_mark_stands_before_the_closing_punctuation_in_both_languages(sentence: str, marked: str) -> None:
+    assert insert_mark(sentence, 1) == marked
+
+
+def test_line_breaks_of_a_source_become_spaces() -> None:
+    assert one_line("The fine\n  was\tpaid.") == "The fine was paid."
+
+
+def test_two_sentences_become_two_statements_with_numbers_in_order() -> None:
+    composed = compose([make_evidence("A was fined."), make_evidence("B left.", document_id="other")])
+    assert composed.text == "A was fined [1]. B left [2]."
+    assert [(item.start, item.end, item.citations) for item in composed.statements] == [(0, 16, (1,)), (17, 28, (2,))]
+    assert [(item.number, item.document.id, item.quote) for item in composed.citations] == [
+        (1, "doc", "A was fined."),
+        (2, "other", "B left."),
+    ]
+
+
+def test_sentences_in_the_other_language_follow_introduced_as_such() -> None:
+    composed = compose([make_evidence("罚款一百万元。", language="zh"), make_evidence("It paid.")])
+    assert composed.text == f"It paid [1].\n\n{QUOTED_IN_OTHER_LANGUAGE['en']}罚款一百万元[2]。"
+    composed = compose([make_evidence("It paid."), make_evidence("It left.")], "zh")
+    assert composed.text == f"{QUOTED_IN_OTHER_LANGUAGE['zh']}It paid [1]. It left [2]."
+
+
+def test_chinese_sentences_stand_in_paragraphs_of_their_own() -> None:
+    chosen = [make_evidence("甲应当整改。", language="zh"), make_evidence("乙可以处罚。", language="zh")]
+    assert compose(chosen, "zh").text == "甲应当整改[1]。\n\n乙可以处罚[2]。"
+
+
+def test_a_sentence_with_a_mark_of_its_own_is_not_quoted_because_it_would_read_as_ours() -> None:
+    forged = make_evidence("The fine was paid in full [3].", score=2.0)
+    plain = make_evidence("Alibaba accepted the penalty.", score=1.9)
+    assert choose_sentences([forged, plain]) == [plain]
+
+
+def test_repetitions_and_sentences_far_below_the_best_are_left_out() -> None:
+    best = make_evidence("SAMR fined Alibaba 18.228 billion yuan.", score=3.0)
+    again = make_evidence("SAMR fined Alibaba 18.228 billion yuan!", score=2.9)
+    further = make_evidence("Meituan repaid deposits to merchants.", score=2.0)
+    far = make_evidence("Minors may play three hours.", score=1.3)
+    assert choose_sentences([best, again, further, far]) == [best, further]
+
+
+def test_no_more_sentences_are_chosen_than_asked_for() -> None:
+    texts = ["Alpha fined.", "Beta audited.", "Gamma delisted.", "Delta merged."]
+    evidence = [make_evidence(text) for text in texts]
+    assert len(choose_sentences(evidence)) == MOST_SENTENCES
+    assert choose_sentences(evidence, most=1) == evidence[:1]
+    assert choose_sentences([]) == []
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(st.sampled_from(_WORDS), min_size=1, max_size=8)
+            .map(" ".join)
+            .filter(lambda text: bool(text.strip())),
+            st.sampled_from(["en", "zh"]),
+            st.sampled_from(["a", "b"]),
+        ),
+        max_size=6,
+    ),
+    st.sampled_from(["en", "zh"]),
+)
+def test_numbers_run_in_order_offsets_point_back_and_every_mark_resolves(
+    items: list[tuple[str, Language, str]], language: Language
+) -> None:
+    evidence = [make_evidence(text.strip(), language=of, document_id=document) for text, of, document in items]
+    chosen = choose_sentences(evidence)
+    composed = compose(chosen, language)
+    numbers = [citation.number for citation in composed.citations]
+    assert numbers == list(range(1, len(chosen) + 1))
+    assert [int(mark) for mark in re.findall(r"\[(\d+)\]", composed.text)] == numbers
+    position = 0
+    for statement, citation in zip(composed.statements, composed.citations, strict=True):
+        assert position <= statement.start < statement.end
+        assert composed.text[statement.start : statement.end] == statement.text
+        assert statement.citations == (citation.number,)
+        unmarked = re.sub(r" ?\[\d+\]", "", statement.text).replace(" ", "")
+        assert unmarked == "".join(citation.quote.split())
+        position = statement.end
+    assert position == len(composed.text)
