@@ -35,12 +35,10 @@ _NUMBER = re.compile(
     r"(?<![\w.@#-])(\d[\d,]*(?:\.\d+)?) ?(thousand|million|billion|trillion|bn\b|mn\b|万亿|千亿|百亿|亿|千万|百万|万)?"
 )
 _WORDS = {
-    word: number
-    for number, word in enumerate(
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"]
-    )
-    if number > 1
-}
+    "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11,
+    "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16, "seventeen": 17, "eighteen": 18,
+    "nineteen": 19, "twenty": 20,
+}  # fmt: skip
 _NUMBER_WORD = re.compile(r"\b(" + "|".join(_WORDS) + r")\b")
 _CURRENCY = re.compile(r"人民币|\b(?:rmb|cny|yuan|renminbi)\b|元|\b(?:usd|us dollars?|dollars?)\b|us\$|美元|[¥$]")
 _PERCENT = re.compile(r"#([\d.]+); ?(?:per ?cent|percent|%)")

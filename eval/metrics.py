@@ -31,7 +31,9 @@ class Outcome:
 class Metric(Protocol):
     """Anything that scores one case."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What the figure is called."""
 
     def score(self, case: Case, outcome: Outcome) -> float | None:
         """A number for this case, or None where the metric does not apply."""
@@ -197,7 +199,7 @@ class AnswerLength:
         """A count; None for abstentions."""
         if outcome.answer["abstained"]:
             return None
-        text = outcome.answer["text"]
+        text = str(outcome.answer["text"])
         han = sum("\u4e00" <= char <= "\u9fff" for char in text)
         return han / 2 + len([word for word in text.split() if any(char.isascii() and char.isalnum() for char in word)])
 

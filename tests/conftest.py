@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from briefbot.ingest.pipeline import Ingestor
 
 from briefbot.answering import Briefbot
 from briefbot.corpus import Corpus
 from briefbot.embedding import Embedder, load_embedder
 from briefbot.index import PassageIndex
-from briefbot.ingest.pipeline import Ingestor
 from briefbot.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -32,7 +32,11 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """
     kept = os.environ.get("BRIEFBOT_TESTS_HOME")
     return Settings(
-        home=Path(kept) if kept else tmp_path_factory.mktemp("home"), embedding_model="bundled", llm_url=None, llm_model=None, threads=0
+        home=Path(kept) if kept else tmp_path_factory.mktemp("home"),
+        embedding_model="bundled",
+        llm_url=None,
+        llm_model=None,
+        threads=0,
     )
 
 
@@ -90,7 +94,9 @@ def service(settings: Settings, bot: Briefbot) -> Iterator[str]:
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     with open_socket(settings.model_copy(update={"port": 0})) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server = uvicorn.Server(uvicorn.Config(create_app(settings, bot, page_url=url), log_level="critical", ws="none"))
+        server = uvicorn.Server(
+            uvicorn.Config(create_app(settings, bot, page_url=url), log_level="critical", ws="none")
+        )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         while not server.started and thread.is_alive():

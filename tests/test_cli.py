@@ -14,11 +14,11 @@ from typing import Any
 
 import httpx2
 import pytest
+from briefbot.ui.strings import EXAMPLES
 
 from briefbot.answering import Briefbot
 from briefbot.cli import main
 from briefbot.settings import Settings
-from briefbot.ui.strings import EXAMPLES
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -134,8 +134,9 @@ def test_a_port_in_use_is_named_before_the_model_is_loaded(run: Run) -> None:
 def test_an_index_of_another_model_is_refused_with_the_command_that_rebuilds(
     run: Run, bot: Briefbot, tmp_path: Path, settings: Settings
 ) -> None:
-    from briefbot.corpus import Corpus
     from briefbot.ingest.pipeline import Ingestor
+
+    from briefbot.corpus import Corpus
 
     assert bot.corpus.count_passages() > 0
     home = tmp_path / "home"

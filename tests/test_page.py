@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-
 from briefbot.ui.page import encode_answers, make_history, show_answer
 from briefbot.ui.strings import EXAMPLES, STRINGS
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 pytestmark = pytest.mark.browser
 
@@ -132,7 +131,9 @@ def test_a_date_restricts_the_answer(watched: Watched) -> None:
 def test_markup_in_a_question_is_shown_as_text(watched: Watched) -> None:
     page = watched.page
     box = page.locator("#question textarea")
-    box.fill('<img src="http://203.0.113.1/x.png" onerror="document.title=1"> ![x](http://203.0.113.1/y.png) Didi fine?')
+    box.fill(
+        '<img src="http://203.0.113.1/x.png" onerror="document.title=1"> ![x](http://203.0.113.1/y.png) Didi fine?'
+    )
     box.press("Enter")
     expect(page.locator("#chat [data-testid=user]").last).to_contain_text("onerror", timeout=20_000)
     expect(box).to_have_value("", timeout=20_000)

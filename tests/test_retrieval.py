@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from briefbot.answering import Briefbot
-from briefbot.models import Filters, Language, Query
+from briefbot.models import Filters, Language
 from briefbot.query import make_query
 from briefbot.retrieval import PER_DOCUMENT, Retriever, admitted_documents, fuse_rankings
 
@@ -128,10 +128,12 @@ def test_filters_that_leave_no_document_find_nothing(bot: Briefbot) -> None:
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_without_the_index_the_records_own_vectors_give_the_same_passages(bot: Briefbot, question: str) -> None:
-    exact = Retriever(bot.corpus, None, bot.embedder)
-    query: Query = make_query(question)
-    expected = bot.search(question, top_k=10)
-    assert [item.passage.id for item in exact.search(query, 10)] == [item.passage.id for item in expected]
+    query = make_query(question)
+    indexed = Retriever(bot.corpus, bot.index, bot.embedder).search(query, 10)
+    exact = Retriever(bot.corpus, None, bot.embedder).search(query, 10)
+    assert bot.index is not None
+    assert bot.index.version == bot.corpus.version()
+    assert [item.passage.id for item in exact] == [item.passage.id for item in indexed]
 
 
 def test_the_same_question_finds_the_same_passages_with_the_same_scores(bot: Briefbot) -> None:

@@ -17,7 +17,7 @@ from briefbot.composition import choose_sentences, compose_answer
 from briefbot.corpus import Catalogue, Corpus
 from briefbot.embedding import Embedder, Progress, load_embedder
 from briefbot.errors import UsageError
-from briefbot.evidence import score_evidence
+from briefbot.evidence import is_foreign, score_evidence
 from briefbot.glossary import load_glossary
 from briefbot.index import PassageIndex
 from briefbot.models import (
@@ -43,9 +43,9 @@ PASSAGES_PER_QUESTION = 12
 GLOSSARY_FILE = Path(str(files("briefbot") / "ingest" / "corpus" / "glossary.yaml"))
 """The bundled glossary."""
 
-LEAST_SIMILARITY = 0.80
-LEAST_COVERAGE = 0.45
-"""Below both, the best sentence is taken not to answer the question; set on the development questions."""
+LEAST_NEARNESS = 2.4
+"""Standard deviations by which the best sentence must stand above its language's passages: 98 % of the development questions
+with an answer are above."""
 
 _WORD = re.compile(r"[^\W\d_]", re.UNICODE)
 _log = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ class Briefbot:
         )
         passages = self._retriever.search(query, PASSAGES_PER_QUESTION)
         retrieved = time.perf_counter()
-        evidence = score_evidence(query, passages)
+        evidence = score_evidence(query, passages, secondary=self._secondary(passages))
         reason = self._reason_to_abstain(query, passages, evidence)
         composed = None if reason else self._compose(query, evidence)
         finished = time.perf_counter()
@@ -181,6 +181,12 @@ class Briefbot:
 
         return finish
 
+    def _secondary(self, passages: Sequence[ScoredPassage]) -> set[str]:
+        """The documents among these passages that report what others say first hand."""
+        documents = self.corpus.catalogue().documents
+        ids = {found.passage.document_id for found in passages}
+        return {id_ for id_ in ids if documents[id_].authority in {"analysis", "press"}}
+
     def _reason_to_abstain(
         self, query: Query, passages: Sequence[ScoredPassage], evidence: Sequence[Evidence]
     ) -> AbstentionReason | None:
@@ -191,12 +197,8 @@ class Briefbot:
             return "filtered_out" if restricted else "no_evidence"
         if not evidence or not choose_sentences(evidence):
             return "no_evidence"
-        best = max(item.similarity for item in evidence)
-        covered = max(item.coverage for item in evidence if item.passage.language == evidence[0].passage.language)
-        across = evidence[0].passage.language != query.language
-        if best < LEAST_SIMILARITY and (across or covered < LEAST_COVERAGE):
-            return "weak_evidence"
-        return None
+        nearest = max(item.nearness for item in evidence)
+        return "weak_evidence" if nearest < LEAST_NEARNESS or is_foreign(query, passages) else None
 
     def _abstain(self, query: Query, reason: AbstentionReason, timings: Mapping[str, float]) -> Answer:
         return Answer(
@@ -283,9 +285,9 @@ def _notices(catalogue: Catalogue, citations: Sequence[Citation], query: Query) 
 
 
 def _confidence(best: Evidence) -> float:
-    """A number between 0 and 1 that grows with the similarity and word coverage of the best sentence."""
-    similarity = min(1.0, max(0.0, (best.similarity - 0.75) / 0.17))
-    return round(0.6 * similarity + 0.4 * best.coverage, 3)
+    """A number between 0 and 1 that grows with the nearness and word coverage of the best sentence; not a probability."""
+    nearness = min(1.0, max(0.0, (best.nearness - 2.0) / 4.0))
+    return round(0.6 * nearness + 0.4 * best.coverage, 3)
 
 
 def _new_id() -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from briefbot.errors import BriefbotError
+from briefbot.eval.commands import eval_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 corpus_app = typer.Typer(no_args_is_help=True, help="Check, list, print and delete documents.")
 app.add_typer(corpus_app, name="corpus")
+app.add_typer(eval_app, name="eval")
 
 AsOf = Annotated[str | None, typer.Option("--as-of", help="Answer with what was published by that day.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -75,7 +77,7 @@ def serve(
     _configure_logging(settings.log_level)
     from briefbot.serving import open_socket, run_service
 
-    with open_socket(settings) as socket, _progress_bars() as progress:
+    with open_socket(settings) as socket, progress_bars() as progress:
         bot = _open(settings, progress, announce=_announce)
         run_service(settings, bot, socket, announce=_announce)
 
@@ -92,7 +94,7 @@ def ask(
 
     clean_question(question)
     parse_date(as_of)
-    with _opened() as bot:
+    with opened_bot() as bot:
         answer = bot.ask(question, as_of=as_of)
     if as_json:
         from briefbot.api.schemas import AnswerOut
@@ -114,7 +116,7 @@ def search(
     from briefbot.query import clean_question
 
     clean_question(query)
-    with _opened() as bot:
+    with opened_bot() as bot:
         found = bot.search(query, top_k=top_k, as_of=as_of)
     if as_json:
         _print_json({"passages": [ScoredPassageOut.of(item).model_dump(mode="json") for item in found]})
@@ -134,7 +136,7 @@ def ingest(
     from briefbot.ingest.pipeline import find_source_files
 
     find_source_files(paths)
-    with _opened() as bot, _progress_bars() as progress:
+    with opened_bot() as bot, progress_bars() as progress:
         results = _ingestor(bot).ingest(paths, progress=progress)
     if as_json:
         _print_json({"results": [_result_as_json(result) for result in results]})
@@ -154,7 +156,7 @@ def reindex() -> None:
     from briefbot.answering import Briefbot
     from briefbot.ingest.pipeline import reembed_record
 
-    with _progress_bars() as progress:
+    with progress_bars() as progress:
         reembed_record(settings, progress=progress)
         with Briefbot.open(settings) as bot:
             print(f"{bot.corpus.count_passages()} passages, model {bot.embedder.identity}")
@@ -231,7 +233,7 @@ def corpus_show(document_id: str, as_json: AsJson = False) -> None:
 @corpus_app.command("remove")
 def corpus_remove(document_id: str) -> None:
     """Delete one document."""
-    with _opened() as bot:
+    with opened_bot() as bot:
         _ingestor(bot).remove(document_id)
     print(f"removed {document_id}")
 
@@ -271,11 +273,11 @@ def _open_record() -> Any:
 
 
 @contextmanager
-def _opened() -> Iterator[Briefbot]:
+def opened_bot() -> Iterator[Briefbot]:
     """An open `Briefbot` with the bundled corpus in it."""
     settings = _load_settings()
     _configure_logging("WARNING")
-    with _progress_bars() as progress, _open(settings, progress) as bot:
+    with progress_bars() as progress, _open(settings, progress) as bot:
         yield bot
 
 
@@ -305,7 +307,7 @@ def _ingestor(bot: Briefbot) -> Any:
 
 
 @contextmanager
-def _progress_bars() -> Iterator[Progress]:
+def progress_bars() -> Iterator[Progress]:
     """A progress bar for each step, on standard error, where that is a terminal; else a line at the start and end."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn

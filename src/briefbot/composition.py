@@ -10,10 +10,10 @@ from briefbot.evidence import is_repetition
 from briefbot.models import Citation, Document, Evidence, Language, Statement, Status
 from briefbot.texts import QUOTED_IN_OTHER_LANGUAGE
 
-MOST_SENTENCES = 3
-"""The best three sentences hold the answer to 92 % of XQuAD's questions, the best two to 89 %."""
+MOST_SENTENCES = 4
+"""On the development questions three sentences held 56 % of the needed facts, four 62 % at 99 words, five 64 % at 121."""
 
-NEAR_BEST = 1.6
+NEAR_BEST = 2.5
 """How far, in standard deviations, a further sentence may score below the best one."""
 
 _FINAL_MARK = re.compile(r"[.。!！?？]+[\"'”’」』）)\]]*$")
