@@ -48,7 +48,7 @@ def run_evaluation(
             run = run_cases(InProcess(bot), chosen, mode=mode, progress=progress)  # type: ignore[arg-type]
     print(json.dumps(run.as_json(), ensure_ascii=False, indent=2) if as_json else render_run(run))
     if update:
-        BASELINE_FILE.resolve().write_text(json.dumps(make_baseline(run), indent=2) + "\n", encoding="utf-8")
+        BASELINE_FILE.write_text(json.dumps(make_baseline(run), indent=2) + "\n", encoding="utf-8")
         return
     if cases is None and split is None and mode == "extractive":
         _gate(run)

@@ -16,7 +16,7 @@ from briefbot.api import schemas
 from briefbot.errors import BriefbotError, ConfigurationError
 from briefbot.models import Mode, Turn
 
-BASELINE_FILE = Path(__file__).parent / "baseline.json"
+BASELINE_FILE = Path(__file__).resolve().parent / "baseline.json"
 PASSAGES_RANKED = 12
 
 Progress = Callable[[str, int, int], None]

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from briefbot.composition import MOST_SENTENCES, Composed, choose_sentences, compose_answer, insert_mark, one_line
+from briefbot.composition import (
+    MOST_SENTENCES,
+    Composed,
+    choose_sentences,
+    compose_answer,
+    insert_marks,
+    one_line,
+    quote_parts,
+)
 from briefbot.models import Document, Evidence, Language, Passage, Sentence
 from briefbot.texts import QUOTED_IN_OTHER_LANGUAGE
 
@@ -35,7 +43,7 @@ def make_document(document_id: str) -> Document:
 
 def compose(evidence: Sequence[Evidence], language: Language = "en") -> Composed:
     documents = {item.passage.document_id: make_document(item.passage.document_id) for item in evidence}
-    return compose_answer(evidence, documents, dict.fromkeys(documents, "final"), language)
+    return compose_answer(quote_parts(evidence, language), documents, dict.fromkeys(documents, "final"), language)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +60,7 @@ def compose(evidence: Sequence[Evidence], language: Language = "en") -> Composed
     ],
 )
 def test_the_mark_stands_before_the_closing_punctuation_in_both_languages(sentence: str, marked: str) -> None:
-    assert insert_mark(sentence, 1) == marked
+    assert insert_marks(sentence, [1]) == marked
 
 
 def test_line_breaks_of_a_source_become_spaces() -> None:

@@ -11,15 +11,16 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from briefbot.composition import choose_sentences, compose_answer
+from briefbot.composition import Part, choose_sentences, compose_answer, quote_parts
 from briefbot.corpus import Catalogue, Corpus
 from briefbot.embedding import Embedder, Progress, load_embedder
-from briefbot.errors import UsageError
+from briefbot.errors import ModelError, UsageError
 from briefbot.evidence import is_foreign, score_evidence
 from briefbot.glossary import load_glossary
 from briefbot.index import PassageIndex
+from briefbot.language_model import LanguageModel
 from briefbot.models import (
     AbstentionReason,
     Answer,
@@ -37,6 +38,7 @@ from briefbot.query import make_query
 from briefbot.retrieval import Retriever, status_of
 from briefbot.settings import Settings, load_settings, prepare_home
 from briefbot.texts import ABSTENTIONS, COVERAGE, EMPTY_CORPUS, NOTICES, STATUSES
+from briefbot.verification import is_supported, read_statements
 
 PASSAGES_PER_QUESTION = 12
 
@@ -61,6 +63,7 @@ class Briefbot:
         self.index = index
         self._retriever = Retriever(corpus, index, embedder)
         self._glossary = load_glossary(GLOSSARY_FILE)
+        self._model = LanguageModel(settings) if settings.llm_url else None
 
     @classmethod
     def open(cls, settings: Settings | None = None, *, progress: Progress | None = None) -> Briefbot:
@@ -141,45 +144,74 @@ class Briefbot:
         retrieved = time.perf_counter()
         evidence = score_evidence(query, passages, secondary=self._secondary(passages))
         reason = self._reason_to_abstain(query, passages, evidence)
-        composed = None if reason else self._compose(query, evidence)
+        stages = {"retrieve": _milliseconds(retrieved - started)}
+        answer = self._abstain(query, reason, stages) if reason else self._compose(query, evidence, mode, stages)
         finished = time.perf_counter()
-        timings = {
-            "retrieve": _milliseconds(retrieved - started),
-            "compose": _milliseconds(finished - retrieved),
-            "total": _milliseconds(finished - started),
-        }
-        return composed(timings) if composed else self._abstain(query, reason or "no_evidence", timings)
+        stages["compose"] = _milliseconds(finished - retrieved - stages.get("generate", 0.0) / 1000)
+        stages["total"] = _milliseconds(finished - started)
+        return answer
 
-    def _compose(self, query: Query, evidence: Sequence[Evidence]) -> Any:
-        """A function from timings to the answer, so that the timings it reports include the composing."""
+    def _compose(self, query: Query, evidence: Sequence[Evidence], mode: Mode, stages: dict[str, float]) -> Answer:
+        """The answer from evidence that is there; `stages` gets the language model's milliseconds."""
         catalogue = self.corpus.catalogue()
         chosen = choose_sentences(evidence)
+        parts, notice = quote_parts(chosen, query.language), None
+        written = False
+        if self._model is not None and mode != "extractive":
+            started = time.perf_counter()
+            parts, notice = self._write(query, chosen, parts)
+            written = any(part.support == "checked" for part in parts)
+            stages["generate"] = _milliseconds(time.perf_counter() - started)
         documents = {item.passage.document_id: catalogue.documents[item.passage.document_id] for item in chosen}
         statuses = {id_: status_of(catalogue, document, query.as_of) for id_, document in documents.items()}
-        composed = compose_answer(chosen, documents, statuses, query.language)
+        composed = compose_answer(parts, documents, statuses, query.language)
         notices = _notices(catalogue, composed.citations, query)
+        return Answer(
+            id=_new_id(),
+            question=query.question,
+            standalone_question=query.standalone,
+            language=query.language,
+            mode="generative" if written else "extractive",
+            as_of=query.as_of,
+            filters=query.filters,
+            abstained=False,
+            abstention_reason=None,
+            text=composed.text,
+            statements=composed.statements,
+            citations=composed.citations,
+            notices=(*notices, notice) if notice else notices,
+            confidence=_confidence(evidence[0]),
+            corpus_version=catalogue.version,
+            timings_ms=stages,
+        )
 
-        def finish(timings: Mapping[str, float]) -> Answer:
-            return Answer(
-                id=_new_id(),
-                question=query.question,
-                standalone_question=query.standalone,
-                language=query.language,
-                mode="extractive",
-                as_of=query.as_of,
-                filters=query.filters,
-                abstained=False,
-                abstention_reason=None,
-                text=composed.text,
-                statements=composed.statements,
-                citations=composed.citations,
-                notices=notices,
-                confidence=_confidence(evidence[0]),
-                corpus_version=catalogue.version,
-                timings_ms=timings,
-            )
+    def _write(self, query: Query, chosen: Sequence[Evidence], quoted: list[Part]) -> tuple[list[Part], Notice | None]:
+        """What the model writes, as far as its evidence supports it; the quoted parts and a notice where nothing is left.
 
-        return finish
+        A sentence that fails is replaced by the evidence it cites, or dropped where it cites none.
+        """
+        texts = [item.sentence.text for item in chosen]
+        try:
+            written = read_statements(self._model.write(query.standalone, texts, query.language)) if self._model else []
+        except ModelError as error:
+            _log.warning("%s", error)
+            return quoted, Notice("model_unavailable", NOTICES["model_unavailable"][query.language])
+        parts: list[Part] = []
+        for statement in written:
+            if is_supported(statement, texts):
+                cited = tuple(chosen[number - 1] for number in statement.cited)
+                parts.append(Part(statement.text, cited, "checked", query.language))
+            else:
+                parts += [
+                    quoted_part
+                    for quoted_part in quoted
+                    for number in statement.cited
+                    if 1 <= number <= len(chosen) and quoted_part.evidence == (chosen[number - 1],)
+                ]
+        parts = list(dict.fromkeys(parts))
+        if not any(part.support == "checked" for part in parts):
+            return quoted, Notice("model_unsupported", NOTICES["model_unsupported"][query.language])
+        return parts, None
 
     def _secondary(self, passages: Sequence[ScoredPassage]) -> set[str]:
         """The documents among these passages that report what others say first hand."""

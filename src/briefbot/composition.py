@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from briefbot.evidence import is_repetition
 from briefbot.models import Citation, Document, Evidence, Language, Statement, Status
@@ -42,42 +43,68 @@ def choose_sentences(evidence: Sequence[Evidence], *, most: int = MOST_SENTENCES
     return chosen
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One statement of an answer before it is numbered: its words and the evidence behind them."""
+
+    text: str
+    evidence: tuple[Evidence, ...]
+    support: Literal["verbatim", "checked"]
+    language: Language
+
+
+def quote_parts(chosen: Sequence[Evidence], language: Language) -> list[Part]:
+    """The sources' own sentences as parts; those in the other language follow the rest."""
+    ordered = sorted(chosen, key=lambda item: item.passage.language != language)
+    return [Part(one_line(item.sentence.text), (item,), "verbatim", item.passage.language) for item in ordered]
+
+
 def compose_answer(
-    chosen: Sequence[Evidence],
+    parts: Sequence[Part],
     documents: Mapping[str, Document],
     statuses: Mapping[str, Status],
     language: Language,
 ) -> Composed:
-    """Text with marks, one statement and one citation for each sentence, numbered in order of first use.
+    """Text with marks, statements and citations, numbered in order of first use.
 
-    Sentences in the other language follow the rest, introduced as such.
+    The first of a run of parts in the other language is introduced as such.
     """
-    ordered = sorted(chosen, key=lambda item: item.passage.language != language)
     text = ""
     statements: list[Statement] = []
+    numbers: dict[tuple[str, int, int], int] = {}
     citations: list[Citation] = []
-    for number, item in enumerate(ordered, start=1):
+    before: Language = language
+    for part in parts:
         if text:
-            text += "\n\n" if language == "zh" and item.passage.language == "zh" else " "
-        if item.passage.language != language and (number == 1 or ordered[number - 2].passage.language == language):
+            text += "\n\n" if language == "zh" and part.language == "zh" else " "
+        if part.language != language and before == language:
             text = text.rstrip(" ") + ("\n\n" if text else "") + QUOTED_IN_OTHER_LANGUAGE[language]
-        marked = insert_mark(one_line(item.sentence.text), number)
-        statements.append(Statement(marked, len(text), len(text) + len(marked), (number,), "verbatim"))
+        before = part.language
+        cited = []
+        for item in part.evidence:
+            span = (item.passage.document_id, item.sentence.start, item.sentence.end)
+            if span not in numbers:
+                numbers[span] = len(numbers) + 1
+                citations.append(_cite(item, numbers[span], documents, statuses))
+            cited.append(numbers[span])
+        marked = insert_marks(part.text, cited)
+        statements.append(Statement(marked, len(text), len(text) + len(marked), tuple(cited), part.support))
         text += marked
-        document = documents[item.passage.document_id]
-        citations.append(
-            Citation(
-                number=number,
-                passage_id=item.passage.id,
-                quote=item.sentence.text,
-                start=item.sentence.start,
-                end=item.sentence.end,
-                locator=item.passage.locator,
-                document=document,
-                status=statuses[document.id],
-            )
-        )
     return Composed(text, tuple(statements), tuple(citations))
+
+
+def _cite(item: Evidence, number: int, documents: Mapping[str, Document], statuses: Mapping[str, Status]) -> Citation:
+    document = documents[item.passage.document_id]
+    return Citation(
+        number=number,
+        passage_id=item.passage.id,
+        quote=item.sentence.text,
+        start=item.sentence.start,
+        end=item.sentence.end,
+        locator=item.passage.locator,
+        document=document,
+        status=statuses[document.id],
+    )
 
 
 def one_line(text: str) -> str:
@@ -85,11 +112,12 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def insert_mark(sentence: str, number: int) -> str:
-    """The sentence with its citation mark before the closing punctuation."""
+def insert_marks(sentence: str, numbers: Sequence[int]) -> str:
+    """The sentence with its citation marks before the closing punctuation."""
+    marks = "".join(f"[{number}]" for number in numbers)
     final = _FINAL_MARK.search(sentence)
     if final is None:
-        return f"{sentence} [{number}]"
+        return f"{sentence} {marks}"
     before, after = sentence[: final.start()], sentence[final.start() :]
     space = "" if after[0] in "。！？" else " "
-    return f"{before}{space}[{number}]{after}"
+    return f"{before}{space}{marks}{after}"
