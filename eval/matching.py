@@ -32,7 +32,7 @@ _SCALES = {
     "万亿": 1e12, "千亿": 1e11, "百亿": 1e10, "亿": 1e8, "千万": 1e7, "百万": 1e6, "万": 1e4,
 }  # fmt: skip
 _NUMBER = re.compile(
-    r"(?<![\w.@#-])(\d[\d,]*(?:\.\d+)?) ?(thousand|million|billion|trillion|bn\b|mn\b|万亿|千亿|百亿|亿|千万|百万|万)?"
+    r"(?<![A-Za-z0-9_.@#-])(\d[\d,]*(?:\.\d+)?) ?(thousand|million|billion|trillion|bn\b|mn\b|万亿|千亿|百亿|亿|千万|百万|万)?"
 )
 _WORDS = {
     "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11,

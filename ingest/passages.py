@@ -15,8 +15,9 @@ from briefbot.models import Document, Language, Passage, Sentence
 from briefbot.sentences import split_sentences
 from briefbot.terms import is_chinese
 
-CHUNKER_VERSION = "2"
-"""Raise when the same text would be divided differently, so that documents are divided and embedded again."""
+CHUNKER_VERSION = "3"
+"""Raise when the same text would be divided or indexed differently, so that documents are taken in again; texts already known
+keep their vectors."""
 
 BUDGET_CHARS: dict[Language, int] = {"en": 1200, "zh": 420}
 """About 270 tokens of multilingual-e5-small in either language: room for a section of a digest, and half of the 512

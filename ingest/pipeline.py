@@ -257,7 +257,8 @@ class Ingestor:
         if self._corpus.meta("bundled") == digest:
             return []
         results = self.ingest([CORPUS_FOLDER], origin=BUNDLED_ORIGIN, progress=progress)
-        present = {result.document_id for result in results}
+        refused = {Path(result.source).stem for result in results if result.outcome == "refused"}
+        present = {result.document_id for result in results} | refused
         stale = [
             id_ for id_, origin in self._corpus.origins().items() if origin == BUNDLED_ORIGIN and id_ not in present
         ]

@@ -16,7 +16,7 @@ _SCALES = {
     "万亿": 1e12, "千亿": 1e11, "百亿": 1e10, "亿": 1e8, "千万": 1e7, "百万": 1e6, "万": 1e4,
 }  # fmt: skip
 _NUMBER = re.compile(
-    r"(?<![\w.])(\d[\d,]*(?:\.\d+)?)\s*(thousand|million|billion|trillion|万亿|千亿|百亿|亿|千万|百万|万)?",
+    r"(?<![A-Za-z0-9_.])(\d[\d,]*(?:\.\d+)?)\s*(thousand|million|billion|trillion|万亿|千亿|百亿|亿|千万|百万|万)?",
     re.IGNORECASE,
 )
 _WORDED = {
