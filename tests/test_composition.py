@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from briefbot.composition import (
     MOST_SENTENCES,
+    NEAR_BEST,
     Composed,
     choose_sentences,
     compose_answer,
@@ -28,9 +30,15 @@ _WORDS = (
 )  # fmt: skip
 
 
+_POSITIONS = itertools.count()
+
+
 def make_evidence(text: str, *, score: float = 1.0, language: Language = "en", document_id: str = "doc") -> Evidence:
-    sentence = Sentence(0, len(text), text)
-    passage = Passage(f"{document_id}:p", document_id, 0, 0, len(text), text, "Part", "Title", language, (sentence,))
+    start = 1000 * next(_POSITIONS)
+    sentence = Sentence(start, start + len(text), text)
+    passage = Passage(
+        f"{document_id}:p", document_id, 0, start, start + len(text), text, "Part", "Title", language, (sentence,)
+    )
     return Evidence(passage, sentence, score, similarity=0.9, nearness=2.0, coverage=1.0)
 
 
@@ -99,7 +107,7 @@ def test_repetitions_and_sentences_far_below_the_best_are_left_out() -> None:
     best = make_evidence("SAMR fined Alibaba 18.228 billion yuan.", score=3.0)
     again = make_evidence("SAMR fined Alibaba 18.228 billion yuan!", score=2.9)
     further = make_evidence("Meituan repaid deposits to merchants.", score=2.0)
-    far = make_evidence("Minors may play three hours.", score=1.3)
+    far = make_evidence("Minors may play three hours.", score=3.0 - NEAR_BEST - 0.1)
     assert choose_sentences([best, again, further, far]) == [best, further]
 
 
@@ -142,3 +150,11 @@ def test_numbers_run_in_order_offsets_point_back_and_every_mark_resolves(
         assert unmarked == "".join(citation.quote.split())
         position = statement.end
     assert position == len(composed.text)
+
+
+def test_the_same_words_cited_twice_have_one_number() -> None:
+    item = make_evidence("SAMR fined Alibaba.")
+    composed = compose([item, item])
+    assert composed.text == "SAMR fined Alibaba [1]. SAMR fined Alibaba [1]."
+    assert [citation.number for citation in composed.citations] == [1]
+    assert [statement.citations for statement in composed.statements] == [(1,), (1,)]
