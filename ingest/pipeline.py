@@ -161,14 +161,18 @@ class Ingestor:
                     f"{path.name}: expected an id of its own; got {document.id}, which {claimed[document.id].name} has; "
                     "change one of them"
                 )
-            if origins.get(document.id) == BUNDLED_ORIGIN and origin != BUNDLED_ORIGIN:
+            content_hash = hash_document(document)
+            if (
+                known.get(document.id) != content_hash
+                and origins.get(document.id) == BUNDLED_ORIGIN
+                and origin != BUNDLED_ORIGIN
+            ):
                 raise RefusedDocumentError(
                     f"{path.name}: expected an id of its own; got {document.id}, which the bundled corpus has; change it"
                 )
         except BriefbotError as error:
             return IngestResult(str(path), "refused", reason=str(error))
         claimed[document.id] = path
-        content_hash = hash_document(document)
         if known.get(document.id) == content_hash:
             return IngestResult(str(path), "unchanged", document.id)
         return _Work(str(path), document, tuple(split_passages(document)), content_hash)

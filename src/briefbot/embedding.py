@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int], None]
 """Told (step, done, total) as work goes on."""
 
-_BYTES_PER_TOKEN = 4
-"""What a token of multilingual-e5-small takes in UTF-8 on average, in English and in Chinese."""
-
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
@@ -70,6 +67,8 @@ class Embedder:
         import numpy as np
 
         vectors = np.empty((len(texts), self.identity.dimension), dtype=np.float32)
+        if not texts:
+            return vectors
         done = 0
         batches = list(self._batches(texts))
         prompt = self.identity.passage_prompt
@@ -83,12 +82,14 @@ class Embedder:
         return vectors
 
     def _batches(self, texts: Sequence[str]) -> Iterator[list[int]]:
-        """Indices of texts of similar length, as many as fit the token budget together.
+        """Indices of texts of equal length in tokens, as nearly as may be, as many as fit the token budget together.
 
-        On two cores with AVX2 batches of 500 to 1,000 tokens ran at 2,800 tokens a second, batches of 32 passages at
-        1,500: their activations no longer fit the cache.
+        On two cores with AVX2 batches of about 450 tokens ran at 2,900 tokens a second, batches of 32 passages at 1,500:
+        their activations no longer fit the cache. Lengths in bytes instead of tokens cost 12 % of padding.
         """
-        sizes = [1 + len(text.encode("utf-8", errors="replace")) // _BYTES_PER_TOKEN for text in texts]
+        with self._lock:
+            encoded = self._model.tokenizer([self.identity.passage_prompt + text for text in texts], truncation=True)
+        sizes = [len(ids) for ids in encoded["input_ids"]]
         batch: list[int] = []
         for index in sorted(range(len(texts)), key=lambda index: sizes[index], reverse=True):
             if batch and (len(batch) + 1) * sizes[batch[0]] > self._batch_tokens:

@@ -32,7 +32,7 @@ class Settings(BaseSettings):
         description="`bundled`, or a sentence-transformers model by hub name or folder",
     )
     embedding_batch_tokens: int = Field(
-        default=640, ge=64, le=65536, description="About how many tokens are embedded at once"
+        default=448, ge=64, le=65536, description="About how many tokens are embedded at once"
     )
     threads: int = Field(default=0, ge=0, le=256, description="Threads that embed at the same time; 0: one per core")
     llm_url: HttpUrl | None = Field(
