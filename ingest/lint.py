@@ -144,11 +144,27 @@ def lint_corpus(folder: Path, *, originals: Path | None = None) -> list[Defect]:
         defects += _check_edges(file, by_id)
         defects += _check_sentences(file, agencies)
     defects += _check_cycles(by_id)
+    defects += _check_stable_ids(folder, by_id)
     defects += check_facts(folder, by_id)
     defects += check_glossary(folder, by_id, agencies)
     if originals is not None and originals.is_dir():
         defects += _check_copying(files, originals)
     return sorted(defects, key=lambda defect: (defect.file, defect.field))
+
+
+def _check_stable_ids(folder: Path, by_id: Mapping[str, CorpusFile]) -> Iterator[Defect]:
+    """Ids that `ids.yaml` has and the corpus lost, since answers and links elsewhere keep them, and new ones not in it yet.
+
+    A corpus without that file is not checked.
+    """
+    path = folder / "ids.yaml"
+    if not path.is_file():
+        return
+    known = set(load_yaml(path.read_text(encoding="utf-8")) or ())
+    for id_ in sorted(known - by_id.keys()):
+        yield Defect(path.name, id_, "a document that keeps this id", "none")
+    for id_ in sorted(by_id.keys() - known):
+        yield Defect(path.name, id_, "a line for every document", "none")
 
 
 def load_agencies(folder: Path) -> tuple[dict[str, AgencyEntry], list[Defect]]:

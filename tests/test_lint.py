@@ -451,6 +451,18 @@ def test_fines_of_one_year_must_agree_within_one_percent(
     assert [defect.field for defect in lint_corpus(corpus.folder)] == found
 
 
+def test_an_id_that_was_published_once_must_stay_and_a_new_one_be_listed(corpus: SmallCorpus) -> None:
+    ids = sorted(file.front.id for file in load_corpus_folder(corpus.folder)[0])
+    path = corpus.folder / "ids.yaml"
+    path.write_text("".join(f"- {id_}\n" for id_ in ids), encoding="utf-8")
+    assert lint_corpus(corpus.folder) == []
+    path.write_text("".join(f"- {id_}\n" for id_ in [*ids[1:], "law-of-old"]), encoding="utf-8")
+    assert sorted(lint_corpus(corpus.folder), key=lambda defect: defect.field == "law-of-old") == [
+        Defect("ids.yaml", ids[0], "a line for every document", "none"),
+        Defect("ids.yaml", "law-of-old", "a document that keeps this id", "none"),
+    ]
+
+
 def test_one_id_in_two_files_is_found(corpus: SmallCorpus) -> None:
     copy = corpus.folder / "laws" / "event-robot-fair.md"
     copy.parent.mkdir()
