@@ -25,6 +25,7 @@ check: $(VENV)/.installed-dev  ## Lint, formatting, types, import contracts, cor
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p briefbot
+	$(BIN)/mypy tests
 	$(BIN)/lint-imports
 	$(BIN)/briefbot corpus lint ingest/corpus
 	$(BIN)/python -m pytest

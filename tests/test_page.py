@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx2
 import pytest
@@ -152,7 +153,7 @@ def test_strings_exist_in_both_languages() -> None:
 
 
 def test_history_is_plain_text_whatever_gradio_passes() -> None:
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"role": "user", "content": [{"type": "text", "text": "Q"}]},
         {"role": "assistant", "content": "A [1]."},
         {"role": "assistant", "content": None},

@@ -21,6 +21,10 @@ ASKED_BONUS = 0.8
 together with its headings, the passage's rank, and whether it holds the kind of thing asked for. Chosen on the
 development questions, where four sentences held 54 % of the needed facts before and 62 % with these."""
 
+SAME_LANGUAGE_BONUS = 0.5
+"""Readers want the sentence in the language they ask in, where both languages have one. On the development questions a bonus of 1
+raised needed facts from .61 to .62 in English and lowered them from .52 to .48 in Chinese, whose sources are fewer."""
+
 SECONDARY_PENALTY = 0.4
 """Overviews and press tell what laws, policies and events say first hand: the first hand is quoted where both answer."""
 
@@ -78,6 +82,7 @@ def score_evidence(
                 + LEXICAL_WEIGHT * coverage(known, sentence.text)
                 + CONTEXT_WEIGHT * in_context
                 + RANK_WEIGHT * (2.0 / (1.0 + found.rank))
+                + (SAME_LANGUAGE_BONUS if found.passage.language == query.language else 0.0)
                 + (ASKED_BONUS if _HAS[asked](sentence.text) else 0.0)
                 - (SECONDARY_PENALTY if found.passage.document_id in secondary else 0.0),
                 similarity=found.similarities[row],

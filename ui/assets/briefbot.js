@@ -119,7 +119,8 @@
     drawText(body, doc.text, citation.start, citation.end);
     section.replaceChildren(head, body, drawOrigins(doc));
     const hit = section.querySelector("mark");
-    if (hit) hit.scrollIntoView({ block: "center" });
+    // Only the panel scrolls: scrollIntoView would move the page as well.
+    if (hit) section.scrollTop += hit.getBoundingClientRect().top - section.getBoundingClientRect().top - section.clientHeight / 3;
     section.focus({ preventScroll: true });
   };
 
