@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from briefbot.errors import UsageError
+
+if TYPE_CHECKING:
+    from briefbot.eval.runner import Run
 
 eval_app = typer.Typer(no_args_is_help=True, help="Score answers against reference questions.")
 
@@ -54,11 +57,11 @@ def run_evaluation(
         _gate(run)
 
 
-def _gate(run: object) -> None:
-    from briefbot.eval.runner import Run, check_floors, read_baseline
+def _gate(run: Run) -> None:
+    from briefbot.eval.runner import check_floors, read_baseline
 
     baseline = read_baseline()
-    if baseline is None or not isinstance(run, Run):
+    if baseline is None:
         return
     failures = check_floors(run, baseline)
     for failure in failures:

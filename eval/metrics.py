@@ -24,7 +24,6 @@ class Outcome:
     answer: Mapping[str, Any]
     ranked_documents: Sequence[str]
     texts: Mapping[str, str] = field(default_factory=dict)
-    published: Mapping[str, str | None] = field(default_factory=dict)
     error: str | None = None
 
 

@@ -98,21 +98,7 @@ class Run:
 
     def as_json(self) -> dict[str, Any]:
         """The same as plain JSON values."""
-        return {
-            "cases": self.cases,
-            "cases_digest": self.cases_digest,
-            "corpus_version": self.corpus_version,
-            "overall": {name: asdict(estimate) for name, estimate in self.overall.items()},
-            "by_language": _plain(self.by_language),
-            "by_kind": _plain(self.by_kind),
-            "rows": list(self.rows),
-        }
-
-
-def _plain(groups: Mapping[str, Mapping[str, Estimate]]) -> dict[str, dict[str, Any]]:
-    return {
-        group: {name: asdict(estimate) for name, estimate in estimates.items()} for group, estimates in groups.items()
-    }
+        return asdict(self)
 
 
 def run_cases(system: System, cases: Sequence[Case], *, mode: Mode, progress: Progress | None = None) -> Run:
@@ -207,7 +193,8 @@ def check_floors(run: Run, baseline: Mapping[str, Any]) -> list[str]:
         is_worse = found is None or (found.mean > floor if name in LOWER_IS_BETTER else found.mean < floor)
         if is_worse:
             side = "at most" if name in LOWER_IS_BETTER else "at least"
-            failures.append(f"{name}: expected {side} {floor}; got {found.mean if found else 'nothing':.4}")
+            got = f"{found.mean:.4}" if found else "nothing"
+            failures.append(f"{name}: expected {side} {floor}; got {got}")
     return failures
 
 

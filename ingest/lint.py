@@ -160,7 +160,11 @@ def _check_stable_ids(folder: Path, by_id: Mapping[str, CorpusFile]) -> Iterator
     path = folder / "ids.yaml"
     if not path.is_file():
         return
-    known = set(load_yaml(path.read_text(encoding="utf-8")) or ())
+    content, defects = _read_yaml(path, list)
+    yield from defects
+    if defects:
+        return
+    known = {str(id_) for id_ in content or ()}
     for id_ in sorted(known - by_id.keys()):
         yield Defect(path.name, id_, "a document that keeps this id", "none")
     for id_ in sorted(by_id.keys() - known):

@@ -103,7 +103,7 @@ def build_page(service_url: str) -> Any:
                         elem_id="question",
                     )
                     send = gr.Button(text["send"], variant="primary", scale=1, elem_id="send")
-                as_of = gr.Markdown(
+                gr.Markdown(
                     f'<label for="as-of">{text["as_of"]}</label> <input type="date" id="as-of" max="2100-12-31">',
                     elem_id="controls",
                 )
@@ -113,7 +113,6 @@ def build_page(service_url: str) -> Any:
         as_of_value = gr.Textbox(visible="hidden", elem_id="as-of-value")
         answers = gr.Markdown(visible="hidden", elem_id="answers")
         kept = gr.State([])
-        del as_of
 
         async def respond(asked: str, day: str, messages: Messages, past: list[dict[str, Any]]) -> AsyncIterator[Any]:
             """Show the question at once, then its answer; on failure give the question back with the reason."""

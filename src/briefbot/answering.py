@@ -159,7 +159,7 @@ class Briefbot:
         written = False
         if self._model is not None and mode != "extractive":
             started = time.perf_counter()
-            parts, notice = self._write(query, chosen, parts)
+            parts, notice = _write(self._model, query, chosen, parts)
             written = any(part.support == "checked" for part in parts)
             stages["generate"] = _milliseconds(time.perf_counter() - started)
         documents = {item.passage.document_id: catalogue.documents[item.passage.document_id] for item in chosen}
@@ -184,34 +184,6 @@ class Briefbot:
             corpus_version=catalogue.version,
             timings_ms=stages,
         )
-
-    def _write(self, query: Query, chosen: Sequence[Evidence], quoted: list[Part]) -> tuple[list[Part], Notice | None]:
-        """What the model writes, as far as its evidence supports it; the quoted parts and a notice where nothing is left.
-
-        A sentence that fails is replaced by the evidence it cites, or dropped where it cites none.
-        """
-        texts = [item.sentence.text for item in chosen]
-        try:
-            written = read_statements(self._model.write(query.standalone, texts, query.language)) if self._model else []
-        except ModelError as error:
-            _log.warning("%s", error)
-            return quoted, Notice("model_unavailable", NOTICES["model_unavailable"][query.language])
-        parts: list[Part] = []
-        for statement in written:
-            if is_supported(statement, texts):
-                cited = tuple(chosen[number - 1] for number in statement.cited)
-                parts.append(Part(statement.text, cited, "checked", query.language))
-            else:
-                parts += [
-                    quoted_part
-                    for quoted_part in quoted
-                    for number in statement.cited
-                    if 1 <= number <= len(chosen) and quoted_part.evidence == (chosen[number - 1],)
-                ]
-        parts = list(dict.fromkeys(parts))
-        if not any(part.support == "checked" for part in parts):
-            return quoted, Notice("model_unsupported", NOTICES["model_unsupported"][query.language])
-        return parts, None
 
     def _secondary(self, passages: Sequence[ScoredPassage]) -> set[str]:
         """The documents among these passages that report what others say first hand."""
@@ -278,6 +250,31 @@ class Briefbot:
                         got=value[:80],
                     )
         return filters
+
+
+def _write(
+    model: LanguageModel, query: Query, chosen: Sequence[Evidence], quoted: list[Part]
+) -> tuple[list[Part], Notice | None]:
+    """What the model writes, as far as its evidence supports it; the quoted parts and a notice where nothing is left.
+
+    A sentence that fails is replaced by the evidence it cites, or dropped where it cites none.
+    """
+    texts = [item.sentence.text for item in chosen]
+    try:
+        written = read_statements(model.write(query.standalone, texts, query.language))
+    except ModelError as error:
+        _log.warning("%s", error)
+        return quoted, Notice("model_unavailable", NOTICES["model_unavailable"][query.language])
+    parts: list[Part] = []
+    for statement in written:
+        cited = [number for number in statement.cited if 1 <= number <= len(chosen)]
+        if is_supported(statement, texts):
+            parts.append(Part(statement.text, tuple(chosen[number - 1] for number in cited), "checked", query.language))
+        else:
+            parts += quote_parts([chosen[number - 1] for number in sorted(cited)], query.language)
+    if not any(part.support == "checked" for part in parts):
+        return quoted, Notice("model_unsupported", NOTICES["model_unsupported"][query.language])
+    return list(dict.fromkeys(parts)), None
 
 
 def parse_date(value: dt.date | str | None) -> dt.date | None:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 from filelock import FileLock, Timeout
 
@@ -342,20 +342,17 @@ class Corpus:
 
     def document_ids_of(self, passage_ids: Iterable[str]) -> dict[str, str]:
         """The document of each passage id."""
-        with self._connection() as connection:
-            return dict(
-                connection.execute(
-                    "SELECT id, document_id FROM passages WHERE id IN (SELECT value FROM json_each(?))",
-                    (json.dumps(list(passage_ids)),),
-                )
-            )
+        return self._column_of("document_id", passage_ids)
 
     def languages_of(self, passage_ids: Iterable[str]) -> dict[str, Language]:
         """The language of each passage id."""
+        return self._column_of("language", passage_ids)
+
+    def _column_of(self, column: Literal["document_id", "language"], passage_ids: Iterable[str]) -> dict[str, Any]:
         with self._connection() as connection:
             return dict(
                 connection.execute(
-                    "SELECT id, language FROM passages WHERE id IN (SELECT value FROM json_each(?))",
+                    f"SELECT id, {column} FROM passages WHERE id IN (SELECT value FROM json_each(?))",
                     (json.dumps(list(passage_ids)),),
                 )
             )

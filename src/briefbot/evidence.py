@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from briefbot.models import Evidence, Passage, Query, ScoredPassage, Sentence
 from briefbot.query import Asked, asked_for
-from briefbot.terms import fold, query_terms, terms_of
+from briefbot.terms import fold, query_terms, term_set
 
 PASSAGES_READ = 6
 """Passages whose sentences are looked at."""
@@ -95,7 +95,7 @@ def score_evidence(
 
 def term_weights(question: str, passages: Sequence[Passage]) -> dict[str, float]:
     """How much each word of a question tells passages apart: log(1 + n / passages that hold it), largest for unknown words."""
-    texts = [set(terms_of(f"{passage.context} {passage.text}")) for passage in passages]
+    texts = [term_set(f"{passage.context} {passage.text}") for passage in passages]
     return {
         term: math.log(1.0 + (len(texts) + 1) / (1 + sum(term in text for text in texts)))
         for term in query_terms(question)
@@ -107,7 +107,7 @@ def coverage(weights: Mapping[str, float], text: str) -> float:
     total = sum(weights.values())
     if not total:
         return 0.0
-    held = set(terms_of(text))
+    held = term_set(text)
     return sum(weight for term, weight in weights.items() if term in held) / total
 
 
@@ -122,16 +122,16 @@ def is_foreign(query: Query, passages: Sequence[ScoredPassage]) -> bool:
     weights = term_weights(query.standalone, [found.passage for found in passages])
     if coverage(weights, read) < LEAST_SHARED:
         return True
-    held = set(terms_of(read))
+    held = term_set(read)
     names = [match[0] for match in _PROPER_NAME.finditer(query.standalone)]
-    return any(held.isdisjoint(terms_of(name)) for name in names)
+    return any(held.isdisjoint(term_set(name)) for name in names)
 
 
 def is_repetition(sentence: Sentence, chosen: Sequence[Sentence]) -> bool:
     """Whether a sentence says nearly what an earlier one says: most of its words, in either direction."""
-    words = set(terms_of(sentence.text))
+    words = term_set(sentence.text)
     for other in chosen:
-        theirs = set(terms_of(other.text))
+        theirs = term_set(other.text)
         shared = len(words & theirs) / max(1, min(len(words), len(theirs)))
         if shared > 0.8 or fold(sentence.text) == fold(other.text):
             return True

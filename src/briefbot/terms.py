@@ -221,6 +221,12 @@ def terms_of(text: str) -> list[str]:
     return terms
 
 
+@lru_cache(maxsize=8192)
+def term_set(text: str) -> frozenset[str]:
+    """The distinct index terms of a text; the same sentences and passages are asked about again and again."""
+    return frozenset(terms_of(text))
+
+
 def query_terms(text: str) -> list[str]:
     """The distinct terms of a question without words that every text holds; all its terms where nothing else is left."""
     folded = fold(text)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from briefbot.sentences import split_sentences
-from briefbot.terms import numbers_in, query_terms, terms_of
+from briefbot.terms import numbers_in, query_terms, term_set
 
 LEAST_SHARED_WORDS = 0.6
 """Part of a written sentence's words that its cited evidence must hold."""
@@ -60,5 +60,5 @@ def is_supported(statement: WrittenStatement, evidence: Sequence[str]) -> bool:
     if bool(_NEGATION.search(statement.text)) and not _NEGATION.search(cited):
         return False
     words = query_terms(statement.text)
-    held = set(terms_of(cited))
+    held = term_set(cited)
     return bool(words) and sum(word in held for word in words) / len(words) >= LEAST_SHARED_WORDS
