@@ -30,8 +30,8 @@ check: $(VENV)/.installed-dev  ## Lint, formatting, types, import contracts, cor
 	$(BIN)/briefbot corpus lint ingest/corpus
 	$(BIN)/python -m pytest
 
-eval: $(STAMP)  ## Score answers against the reference questions
-	@$(BIN)/briefbot eval run
+eval: $(VENV)/.installed-eval  ## Score answers against the reference questions, beside the baselines
+	@$(BIN)/briefbot eval run --system all --report eval/report
 
 clean:  ## Remove the virtual environment and caches
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
@@ -47,6 +47,10 @@ $(VENV)/.torch: constraints.txt
 $(STAMP): $(VENV)/.torch $(INPUTS)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --config-settings editable_mode=strict --editable .
 	@touch $@
+
+$(VENV)/.installed-eval: $(VENV)/.torch $(INPUTS)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --config-settings editable_mode=strict --editable '.[eval]'
+	@touch $@ $(STAMP)
 
 $(VENV)/.installed-dev: $(VENV)/.torch $(INPUTS)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --config-settings editable_mode=strict --editable '.[dev]'

@@ -3,68 +3,251 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from briefbot.errors import UsageError
+from briefbot.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
-    from briefbot.eval.runner import Run
+    from collections.abc import Sequence
+
+    from briefbot.eval.cases import Case, Split
+    from briefbot.eval.runner import Progress, Run
+    from briefbot.eval.systems import System
+
+    from briefbot.answering import Briefbot
+    from briefbot.models import Document, Mode
 
 eval_app = typer.Typer(no_args_is_help=True, help="Score answers against reference questions.")
 
-
-@eval_app.callback()
-def _root() -> None:
-    """Keep `run` a command of its own."""
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @eval_app.command("run")
-def run_evaluation(
+def run_evaluation(  # noqa: PLR0913, PLR0917 - the options of a command
     cases: Annotated[
         list[Path] | None, typer.Option(help="Case files (JSON Lines); the bundled ones by default.")
     ] = None,
     split: Annotated[str | None, typer.Option(help="dev or test; both by default.")] = None,
+    fast: Annotated[bool, typer.Option("--fast", help="About a third of the cases, as every check runs them.")] = False,
     mode: Annotated[str, typer.Option(help="auto, extractive or generative.")] = "extractive",
+    system: Annotated[
+        list[str] | None,
+        typer.Option(help="What to ask, the first one gated; `all` for every baseline beside briefbot."),
+    ] = None,
     url: Annotated[str | None, typer.Option(help="A running service; in this process by default.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, every case with it.")] = False,
-    update: Annotated[bool, typer.Option("--update", help="Write the figures as the new floors.")] = False,
+    report: Annotated[Path | None, typer.Option(help="Folder for report.html; a broken-off run goes on there.")] = None,
+    workers: Annotated[int, typer.Option(min=0, max=64, help="Questions at a time; 0: one a core.")] = 0,
+    judge: Annotated[str | None, typer.Option(help="An OpenAI-compatible server whose model grades as well.")] = None,
+    judge_model: Annotated[str | None, typer.Option(help="The judge's model.")] = None,
+    as_json: AsJson = False,
+    update: Annotated[bool, typer.Option("--update", help="Raise the committed floors to these figures.")] = False,
+    allow_regression: Annotated[
+        bool, typer.Option("--allow-regression", help="With --update: let floors fall, for a reason in the CHANGELOG.")
+    ] = False,
 ) -> None:
     """Ask every case, print the scoreboard; exit 1 where a figure is under its committed floor."""
-    from briefbot.eval.cases import load_cases
-    from briefbot.eval.runner import BASELINE_FILE, InProcess, OverHttp, make_baseline, render_run, run_cases
+    from briefbot.eval.cases import load_cases, pick_fast
+    from briefbot.eval.scoreboard import render_runs
+
+    chosen = load_cases(cases or (), split=_check_split(split))
+    chosen = pick_fast(chosen) if fast else chosen
+    is_bundled = cases is None and split is None
+    _check_options(mode=mode, is_whole=is_bundled and not fast, update=update, allow_regression=allow_regression)
+    if (judge is None) != (judge_model is None):
+        raise UsageError("--judge: expected --judge and --judge-model together; got only one; give both or neither")
+    runs, notes = _run_all(chosen, _check_mode(mode), system or ["briefbot"], url=url, folder=report, workers=workers)
+    if judge and judge_model:
+        notes += _judge(judge, judge_model, chosen, runs[0], report)
+    print(json.dumps([run.as_json() for run in runs], ensure_ascii=False) if as_json else render_runs(runs))
+    if report:
+        from briefbot.eval.report import write_report
+
+        notes.append(f"report: {write_report(runs, report, notes)}")
+    for note in notes:
+        _say(note)
+    if update:
+        _update(runs, chosen, allow_regression=allow_regression)
+    elif is_bundled and mode == "extractive" and runs[0].system == "briefbot":
+        _gate(runs[0], is_fast=fast)
+
+
+def _check_split(split: str | None) -> Split | None:
+    if split not in (None, "dev", "test"):
+        raise UsageError(f"--split: expected dev or test; got {split}; choose one")
+    return split  # type: ignore[return-value]  # one of the two
+
+
+def _check_mode(mode: str) -> Mode:
+    for known in ("auto", "extractive", "generative"):
+        if mode == known:
+            return known
+    raise UsageError(f"--mode: expected auto, extractive or generative; got {mode}; choose one")
+
+
+def _check_options(*, mode: str, is_whole: bool, update: bool, allow_regression: bool) -> None:
+    if allow_regression and not update:
+        raise UsageError("--allow-regression: expected it beside --update; got it alone; add --update")
+    if update and not (is_whole and mode == "extractive"):
+        raise UsageError(
+            "--update: expected all bundled cases in extractive mode; got a part; leave out --cases, --split, --fast, --mode"
+        )
+
+
+def _run_all(
+    cases: Sequence[Case], mode: Mode, names: Sequence[str], *, url: str | None, folder: Path | None, workers: int
+) -> tuple[list[Run], list[str]]:
+    """Every system's run, and a note for each baseline that cannot be run here."""
+    from briefbot.eval.runner import run_cases
+    from briefbot.eval.systems import SYSTEMS, OverHttp, open_system
 
     from briefbot.cli import opened_bot, progress_bars
 
-    if split not in (None, "dev", "test"):
-        raise UsageError(f"--split: expected dev or test; got {split}; choose one")
-    if mode not in ("auto", "extractive", "generative"):
-        raise UsageError(f"--mode: expected auto, extractive or generative; got {mode}; choose one")
-    chosen = load_cases(cases or (), split=split)  # type: ignore[arg-type]  # checked above
+    def run(system: System, progress: Progress) -> Run:
+        return run_cases(system, cases, mode=mode, workers=workers, folder=folder, progress=progress)
+
     if url:
+        if list(names) != ["briefbot"]:
+            raise UsageError("--url: expected no other system beside the service; got --system; leave one of them out")
         with progress_bars() as progress:
-            run = run_cases(OverHttp(url), chosen, mode=mode, progress=progress)  # type: ignore[arg-type]
-    else:
-        with opened_bot() as bot, progress_bars() as progress:
-            run = run_cases(InProcess(bot), chosen, mode=mode, progress=progress)  # type: ignore[arg-type]
-    print(json.dumps(run.as_json(), ensure_ascii=False, indent=2) if as_json else render_run(run))
-    if update:
-        BASELINE_FILE.write_text(json.dumps(make_baseline(run), indent=2) + "\n", encoding="utf-8")
-        return
-    if cases is None and split is None and mode == "extractive":
-        _gate(run)
+            return [run(OverHttp(url), progress)], []
+    wanted = list(dict.fromkeys(name for each in names for name in (SYSTEMS if each == "all" else [each])))
+    runs: list[Run] = []
+    notes: list[str] = []
+    with opened_bot() as bot, progress_bars() as progress:
+        for name in wanted:
+            try:
+                runs.append(run(open_system(name, bot), progress))
+            except ConfigurationError as error:
+                if "all" not in names or name == "briefbot":
+                    raise
+                notes.append(f"left out: {error}")
+    return runs, notes
 
 
-def _gate(run: Run) -> None:
-    from briefbot.eval.runner import check_floors, read_baseline
+def _judge(url: str, model: str, cases: Sequence[Case], run: Run, folder: Path | None) -> list[str]:
+    from dataclasses import asdict
+
+    from briefbot.eval.judge import grade_rows, render_grades
+
+    from briefbot.cli import progress_bars
+    from briefbot.language_model import LanguageModel
+    from briefbot.settings import load_settings
+
+    with progress_bars() as progress:
+        judge = LanguageModel(load_settings(llm_url=url, llm_model=model))
+        grades = grade_rows(judge, {case.id: case for case in cases}, run.rows, progress=progress)
+    if folder:
+        text = json.dumps([asdict(grade) for grade in grades], ensure_ascii=False, indent=1)
+        (folder / "grades.json").write_text(text, encoding="utf-8")
+    return render_grades(grades, run.rows)
+
+
+def _gate(run: Run, *, is_fast: bool) -> None:
+    from briefbot.eval.gate import check_floors, read_baseline
 
     baseline = read_baseline()
     if baseline is None:
         return
-    failures = check_floors(run, baseline)
+    failures = check_floors(run, baseline, is_fast=is_fast)
     for failure in failures:
-        typer.echo(f"briefbot: under the floor: {failure}", err=True)
+        _say(f"under the floor: {failure}")
     if failures:
         raise typer.Exit(1)
+    _say(f"gate: all {len(baseline['fast' if is_fast else 'full']['floors'])} figures at or above their floors")
+
+
+def _update(runs: Sequence[Run], cases: Sequence[Case], *, allow_regression: bool) -> None:
+    from briefbot.eval.gate import make_baseline, raise_floors, read_baseline, write_baseline
+
+    asked = [case for case in cases if not case.is_claim]
+    new = make_baseline(runs[0], asked, runs[1:])
+    write_baseline(raise_floors(read_baseline(), new, allow_regression=allow_regression))
+    _say("floors written; `briefbot eval scoreboard` prints the README's table")
+
+
+@eval_app.command("compare")
+def compare(
+    first: Annotated[Path, typer.Argument(help="run-SYSTEM.json of a report's folder.")],
+    second: Annotated[Path, typer.Argument(help="Another one.")],
+    as_json: AsJson = False,
+) -> None:
+    """Compare two runs: paired differences by metric, and the cases that flipped, side by side."""
+    from dataclasses import asdict
+
+    from briefbot.eval.comparison import compare_runs, render_comparison
+    from briefbot.eval.runner import load_run
+
+    comparison = compare_runs(load_run(first), load_run(second))
+    print(json.dumps(asdict(comparison), ensure_ascii=False) if as_json else render_comparison(comparison))
+
+
+@eval_app.command("scoreboard")
+def scoreboard() -> None:
+    """Print the committed figures as the README shows them."""
+    from briefbot.eval.gate import read_baseline
+    from briefbot.eval.scoreboard import render_markdown
+
+    baseline = read_baseline()
+    if baseline is None:
+        raise UsageError("expected committed figures; got none; run `briefbot eval run --update`")
+    print(render_markdown(baseline["scoreboard"]))
+
+
+@eval_app.command("init")
+def init(folder: Annotated[Path, typer.Argument(help="Where to write the template.")]) -> None:
+    """Write a template for reference questions over your own documents."""
+    from briefbot.eval.drafting import write_template
+
+    print(f"{write_template(folder)}: change the examples, then `briefbot eval run --cases {folder}/cases.jsonl`")
+
+
+@eval_app.command("suggest")
+def suggest(
+    document: Annotated[
+        list[str] | None, typer.Option(help="Ids of documents; all those you ingested by default.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write (JSON Lines); standard output by default.")] = None,
+) -> None:
+    """Draft questions from dates, amounts and definitions in your documents, for you to check and reword."""
+    from briefbot.eval.drafting import draft_cases
+
+    from briefbot.cli import opened_bot
+
+    with opened_bot() as bot:
+        cases = draft_cases(_choose_documents(bot, document))
+    lines = "".join(f"{case.model_dump_json()}\n" for case in cases)
+    if out is None:
+        sys.stdout.write(lines)
+        return
+    try:
+        with out.open("x", encoding="utf-8") as file:
+            file.write(lines)
+    except OSError as error:
+        raise UsageError(
+            f"--out: expected a new file; got {out} ({error.strerror or error}); choose another"
+        ) from error
+    print(f"{len(cases)} drafts in {out}: reword them, then `briefbot eval run --cases {out}`")
+
+
+def _choose_documents(bot: Briefbot, ids: Sequence[str] | None) -> list[Document]:
+    from briefbot.ingest.pipeline import BUNDLED_ORIGIN
+
+    from briefbot.errors import NotFoundError
+
+    documents = bot.corpus.catalogue().documents
+    unknown = [id_ for id_ in ids or () if id_ not in documents]
+    if unknown:
+        raise NotFoundError(
+            f"--document: expected the id of a document in the corpus; got {unknown[0]}; `briefbot corpus list` shows them"
+        )
+    origins = bot.corpus.origins()
+    own = [id_ for id_ in documents if origins.get(id_) != BUNDLED_ORIGIN]
+    return [documents[id_] for id_ in ids or own]
+
+
+def _say(message: str) -> None:
+    typer.echo(f"briefbot: {message}", err=True)

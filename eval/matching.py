@@ -26,7 +26,7 @@ _MONTH_FIRST = re.compile(rf"\b({_MONTH})\.? (\d{{1,2}})(?:st|nd|rd|th)?,? (\d{{
 _MONTH_YEAR = re.compile(rf"\b({_MONTH})\.?,? (\d{{4}})\b")
 _CHINESE_DAY = re.compile(r"(\d{4}) ?年 ?(\d{1,2}) ?月 ?(\d{1,2}) ?日")
 _CHINESE_MONTH = re.compile(r"(\d{4}) ?年 ?(\d{1,2}) ?月")
-_ISO_DAY = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
+_ISO_DAY = re.compile(r"(?<![\w@-])(\d{4})-(\d{2})-(\d{2})(?![\d-])")
 _SCALES = {
     "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12, "bn": 1e9, "mn": 1e6,
     "万亿": 1e12, "千亿": 1e11, "百亿": 1e10, "亿": 1e8, "千万": 1e7, "百万": 1e6, "万": 1e4,

@@ -426,10 +426,19 @@ def _value_matches(value: dt.date | float | str, written: str) -> bool:
     return True
 
 
+_STATED_FACT = re.compile(
+    r"\d{1,2} (?:January|February|March|April|May|June|July|August|September|October|November|December) \d{4}"
+    r"|\d[\d,.]*\s?(?:million|billion|trillion|percent)\b"
+)
+
+
 def check_glossary(
     folder: Path, by_id: Mapping[str, CorpusFile], agencies: Mapping[str, AgencyEntry]
 ) -> Iterator[Defect]:
-    """Entries with an id or name used twice, or that list a document which is missing or holds none of their names."""
+    """Entries with an id or name used twice, that list a document which is missing or holds none of their names, or whose
+
+    meaning states what only documents may: an exact day or an amount, which needs a date and sources.
+    """
     entries, defects = _load_rows(folder / "glossary.yaml", GlossaryEntry)
     yield from defects
     texts = {identifier: _searchable_text(file, agencies) for identifier, file in by_id.items()}
@@ -440,6 +449,9 @@ def check_glossary(
             if key in used:
                 yield Defect("glossary.yaml", f"{entry.id}.{field}", f"{field} used once", f"{value}, also {used[key]}")
             used[key] = entry.id
+        stated = _STATED_FACT.search(entry.meaning)
+        if stated:
+            yield Defect("glossary.yaml", f"{entry.id}.meaning", "a meaning without exact days and amounts", stated[0])
         pattern = _pattern_of(entry.all_names())
         for identifier in entry.documents:
             if identifier not in texts:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import http.server
+import json
 import logging
 import os
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from briefbot.ingest.pipeline import Ingestor
@@ -105,3 +108,49 @@ def service(settings: Settings, bot: Briefbot) -> Iterator[str]:
         yield url
         server.should_exit = True
         thread.join(timeout=20)
+
+
+@dataclass
+class ModelServer:
+    """An OpenAI-compatible server that says what it is told to, and keeps what it was asked."""
+
+    replies: list[tuple[int, str]] = field(default_factory=list)
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    url: str = ""
+
+
+@pytest.fixture
+def model_server() -> Iterator[ModelServer]:
+    state = ModelServer()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            state.asked.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            status, text = state.replies.pop(0)
+            message = {"role": "assistant", "content": text}
+            body = json.dumps(
+                {
+                    "id": "x",
+                    "object": "chat.completion",
+                    "created": 0,
+                    "model": "m",
+                    "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+                    "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+                }
+            ).encode()
+            self.send_response(status)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_args: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    state.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield state
+    server.shutdown()
+    server.server_close()

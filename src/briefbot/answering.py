@@ -35,7 +35,7 @@ from briefbot.models import (
     Turn,
 )
 from briefbot.query import make_query
-from briefbot.retrieval import Retriever, status_of
+from briefbot.retrieval import RetrievalParts, Retriever, status_of
 from briefbot.settings import Settings, load_settings, prepare_home
 from briefbot.texts import ABSTENTIONS, COVERAGE, EMPTY_CORPUS, NOTICES, STATUSES
 from briefbot.verification import is_supported, read_statements
@@ -56,12 +56,20 @@ _log = logging.getLogger(__name__)
 class Briefbot:
     """Questions in, cited answers out; safe to share between threads. Close it, or use it in a `with` block."""
 
-    def __init__(self, settings: Settings, corpus: Corpus, embedder: Embedder, index: PassageIndex | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        corpus: Corpus,
+        embedder: Embedder,
+        index: PassageIndex | None,
+        *,
+        parts: RetrievalParts | None = None,
+    ) -> None:
         self.settings = settings
         self.corpus = corpus
         self.embedder = embedder
         self.index = index
-        self._retriever = Retriever(corpus, index, embedder)
+        self._retriever = Retriever(corpus, index, embedder, parts=parts)
         self._glossary = load_glossary(GLOSSARY_FILE)
         self._model = LanguageModel(settings) if settings.llm_url else None
 
@@ -157,9 +165,10 @@ class Briefbot:
         chosen = choose_sentences(evidence)
         parts, notice = quote_parts(chosen, query.language), None
         written = False
+        tokens: dict[str, int] = {}
         if self._model is not None and mode != "extractive":
             started = time.perf_counter()
-            parts, notice = _write(self._model, query, chosen, parts)
+            parts, notice, tokens = _write(self._model, query, chosen, parts)
             written = any(part.support == "checked" for part in parts)
             stages["generate"] = _milliseconds(time.perf_counter() - started)
         documents = {item.passage.document_id: catalogue.documents[item.passage.document_id] for item in chosen}
@@ -183,6 +192,7 @@ class Briefbot:
             confidence=_confidence(evidence[0]),
             corpus_version=catalogue.version,
             timings_ms=stages,
+            tokens=tokens,
         )
 
     def _secondary(self, passages: Sequence[ScoredPassage]) -> set[str]:
@@ -254,27 +264,30 @@ class Briefbot:
 
 def _write(
     model: LanguageModel, query: Query, chosen: Sequence[Evidence], quoted: list[Part]
-) -> tuple[list[Part], Notice | None]:
+) -> tuple[list[Part], Notice | None, dict[str, int]]:
     """What the model writes, as far as its evidence supports it; the quoted parts and a notice where nothing is left.
+
+    With the tokens that the model read and wrote.
 
     A sentence that fails is replaced by the evidence it cites, or dropped where it cites none.
     """
     texts = [item.sentence.text for item in chosen]
     try:
-        written = read_statements(model.write(query.standalone, texts, query.language))
+        reply = model.write(query.standalone, texts, query.language)
     except ModelError as error:
         _log.warning("%s", error)
-        return quoted, Notice("model_unavailable", NOTICES["model_unavailable"][query.language])
+        return quoted, Notice("model_unavailable", NOTICES["model_unavailable"][query.language]), {}
+    tokens = {"prompt": reply.prompt_tokens, "completion": reply.completion_tokens}
     parts: list[Part] = []
-    for statement in written:
+    for statement in read_statements(reply.text):
         cited = [number for number in statement.cited if 1 <= number <= len(chosen)]
         if is_supported(statement, texts):
             parts.append(Part(statement.text, tuple(chosen[number - 1] for number in cited), "checked", query.language))
         else:
             parts += quote_parts([chosen[number - 1] for number in sorted(cited)], query.language)
     if not any(part.support == "checked" for part in parts):
-        return quoted, Notice("model_unsupported", NOTICES["model_unsupported"][query.language])
-    return list(dict.fromkeys(parts)), None
+        return quoted, Notice("model_unsupported", NOTICES["model_unsupported"][query.language]), tokens
+    return list(dict.fromkeys(parts)), None, tokens
 
 
 def parse_date(value: dt.date | str | None) -> dt.date | None:

@@ -6,6 +6,7 @@ No environment variable of another product chooses a provider: without BRIEFBOT_
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from briefbot.errors import ModelError
@@ -13,6 +14,15 @@ from briefbot.settings import Settings
 from briefbot.texts import PROMPT_RULES
 
 LONGEST_ANSWER_TOKENS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a model wrote, and the tokens it read and wrote for it, where its server says."""
+
+    text: str
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
 
 
 class LanguageModel:
@@ -27,27 +37,37 @@ class LanguageModel:
         """The model's name at its server."""
         return self._settings.llm_model or ""
 
-    def write(self, question: str, evidence: Sequence[str], language: str) -> str:
-        """The model's answer to a question from numbered evidence sentences.
+    def write(self, question: str, evidence: Sequence[str], language: str) -> Written:
+        """The model's answer to a question from numbered evidence sentences; raises as `complete` does."""
+        return self.complete(PROMPT_RULES["zh" if language == "zh" else "en"], make_prompt(question, evidence))
+
+    def complete(self, rules: str, prompt: str) -> Written:
+        """What the model says to a prompt under rules.
 
         Raises `ModelError` where the server cannot be reached, answers an error or takes longer than the settings allow.
         """
         from llama_index.core.llms import ChatMessage, MessageRole
 
         messages = [
-            ChatMessage(role=MessageRole.SYSTEM, content=PROMPT_RULES["zh" if language == "zh" else "en"]),
-            ChatMessage(role=MessageRole.USER, content=make_prompt(question, evidence)),
+            ChatMessage(role=MessageRole.SYSTEM, content=rules),
+            ChatMessage(role=MessageRole.USER, content=prompt),
         ]
         try:
-            response = self._connect().chat(messages)
+            response = self.client().chat(messages)
         except Exception as error:  # the client raises its own, httpx's and openai's errors
             raise ModelError(
                 f"expected an answer from the model server at {self._settings.llm_url}; got {type(error).__name__}: "
                 f"{str(error)[:200]}; check that it runs and serves {self.name}"
             ) from error
-        return str(response.message.content or "")
+        usage = getattr(response.raw, "usage", None)
+        return Written(
+            str(response.message.content or ""),
+            int(getattr(usage, "prompt_tokens", 0) or 0),
+            int(getattr(usage, "completion_tokens", 0) or 0),
+        )
 
-    def _connect(self) -> Any:
+    def client(self) -> Any:
+        """LlamaIndex's client of the model, made when it is first wanted."""
         if self._client is None:
             from llama_index.llms.openai_like import OpenAILike
 

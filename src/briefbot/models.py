@@ -224,7 +224,10 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A cited answer, or an abstention with its reason; `timings_ms` holds milliseconds by stage."""
+    """A cited answer, or an abstention with its reason; `timings_ms` holds milliseconds by stage.
+
+    `tokens` holds what a language model read (`prompt`) and wrote (`completion`); it is empty where none was asked.
+    """
 
     id: str
     question: str
@@ -242,3 +245,4 @@ class Answer:
     confidence: float
     corpus_version: str
     timings_ms: Mapping[str, float]
+    tokens: Mapping[str, int] = field(default_factory=dict)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from briefbot.background import BACKGROUND
 from briefbot.corpus import Catalogue, Corpus
 from briefbot.embedding import Embedder
 from briefbot.index import LANGUAGES, PassageIndex
@@ -30,8 +31,21 @@ OVERFETCH = 5
 SAMPLE = 300
 """Passages of a language against which a similarity is judged high or low."""
 
+SMALLEST_SAMPLE = 30
+"""Fewer passages of a language than this say nothing about what is near: everyday sentences stand in for them."""
+
 PER_DOCUMENT = 3
 """At most so many passages of one document, unless the question is restricted to documents by id."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalParts:
+    """Which parts of retrieval take part: all of them, except where a comparison asks what one of them is worth."""
+
+    dense: bool = True
+    sentences: bool = True
+    lexical: bool = True
+    glossary: bool = True
 
 
 def china_today() -> dt.date:
@@ -121,7 +135,15 @@ class Retriever:
     rank languages before meanings. On the development questions this took recall@5 of Chinese questions from .20 to .87.
     """
 
-    def __init__(self, corpus: Corpus, index: PassageIndex | None, embedder: Embedder) -> None:
+    def __init__(
+        self,
+        corpus: Corpus,
+        index: PassageIndex | None,
+        embedder: Embedder,
+        *,
+        parts: RetrievalParts | None = None,
+    ) -> None:
+        self._parts = parts or RetrievalParts()
         self._corpus = corpus
         self._index = index
         self._embedder = embedder
@@ -133,6 +155,8 @@ class Retriever:
 
     def search(self, query: Query, top_k: int) -> list[ScoredPassage]:
         """The best passages for a query, best first; none where filters and date leave no document."""
+        if not self._parts.glossary:
+            query = replace(query, translation="")
         catalogue = self._corpus.catalogue()
         admitted = admitted_documents(catalogue, query.filters, query.as_of)
         if admitted is not None and not admitted:
@@ -145,7 +169,9 @@ class Retriever:
         sentences = {id_: value for part in found.values() for id_, value in part.sentences.items()}
         best_sentence = {id_: max(near) for id_, (_, near) in sentences.items()}
         lexical = [part.lexical for part in found.values()]
-        scores = fuse_rankings([rank_by(nearness), rank_by(best_sentence), *lexical])
+        rankings = [rank_by(nearness)] if self._parts.dense else []
+        rankings += [rank_by(best_sentence)] if self._parts.sentences else []
+        scores = fuse_rankings([*rankings, *lexical])
         ordered = sorted(scores, key=lambda id_: (-scores[id_], id_))
         limit = top_k if query.filters.document_id else PER_DOCUMENT
         owners = self._corpus.document_ids_of(ordered)
@@ -170,8 +196,10 @@ class Retriever:
         words = query.words_for(language)
         asked = query.standalone if language == query.language else f"{query.standalone} {words}".strip()
         vector = self._embedder.embed_query(asked)
-        dense = [id_ for id_, _ in self._search_dense(vector, language, admitted, version)]
-        lexical = self._corpus.search_terms(words, CANDIDATES, admitted, language) if words else []
+        has_vectors = self._parts.dense or self._parts.sentences
+        dense = [id_ for id_, _ in self._search_dense(vector, language, admitted, version)] if has_vectors else []
+        has_words = words and self._parts.lexical
+        lexical = self._corpus.search_terms(words, CANDIDATES, admitted, language) if has_words else []
         ids = list(dict.fromkeys([*dense, *lexical]))
         mean, deviation, sentence_mean, sentence_deviation = sample.spread(vector)
         rows, vectors = self._corpus.vectors_of(ids)
@@ -194,11 +222,15 @@ class Retriever:
         return self._samples[1]
 
     def _draw_sample(self, language: Language) -> _Sample | None:
+        """Passages of a language, or everyday sentences where it has too few to be a measure; None where it has none."""
         import numpy as np
 
         ids, passages = self._corpus.vectors_of(self._corpus.sample_passages(language, SAMPLE))
         if not ids:
             return None
+        if len(ids) < SMALLEST_SAMPLE:
+            background = self._embedder.embed_passages(BACKGROUND[language])
+            return _Sample(background, background, np.arange(len(background)))
         sentences = self._corpus.sentence_vectors_of(ids)
         owners = np.repeat(np.arange(len(ids)), [len(sentences.get(id_, ())) for id_ in ids])
         return _Sample(passages, np.concatenate([sentences[id_] for id_ in ids if id_ in sentences]), owners)

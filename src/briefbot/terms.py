@@ -192,7 +192,7 @@ def fold(text: str) -> str:
 
 
 def numbers_in(text: str) -> list[float]:
-    """The plain values of the numbers written in `text`: "RMB 18.228 billion" and "182.28亿" are both 18228000000.0.
+    """The plain values of the numbers written in `text`: "RMB 12.5 billion" and "125亿" are both 12500000000.0.
 
     Numbers in words count up to sixty ("twenty-four" as twenty and four).
     """

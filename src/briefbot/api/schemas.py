@@ -201,6 +201,7 @@ class AnswerOut(_Out):
     confidence: float
     corpus_version: str
     timings_ms: dict[str, float]
+    tokens: dict[str, int]
 
     @classmethod
     def of(cls, answer: models.Answer) -> AnswerOut:
@@ -244,6 +245,7 @@ class AnswerOut(_Out):
             confidence=answer.confidence,
             corpus_version=answer.corpus_version,
             timings_ms=dict(answer.timings_ms),
+            tokens=dict(answer.tokens),
         )
 
 
