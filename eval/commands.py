@@ -251,3 +251,43 @@ def _choose_documents(bot: Briefbot, ids: Sequence[str] | None) -> list[Document
 
 def _say(message: str) -> None:
     typer.echo(f"briefbot: {message}", err=True)
+
+
+@eval_app.command("retrieval")
+def retrieval(
+    dataset: Annotated[
+        list[Path], typer.Option(help="A folder in BEIR's format; the corpora of further ones join it, by id.")
+    ],
+    top_k: Annotated[int, typer.Option("--top-k", min=1, max=100, help="Documents ranked for a query.")] = 20,
+    baselines: Annotated[bool, typer.Option(help="LlamaIndex's VectorStoreIndex beside it.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Measure retrieval on a dataset, part by part, beside LlamaIndex's VectorStoreIndex with two models."""
+    from dataclasses import asdict
+
+    from briefbot.eval.beir import load_dataset, measure_retrieval, render_retrieval
+
+    from briefbot.cli import opened_bot, progress_bars
+
+    loaded = load_dataset(dataset)
+    with opened_bot() as bot, progress_bars() as progress:
+        found, notes = measure_retrieval(loaded, bot, top_k=top_k, baselines=baselines, progress=progress)
+    for note in notes:
+        _say(note)
+    print(json.dumps([asdict(item) for item in found]) if as_json else render_retrieval(loaded, found))
+
+
+@eval_app.command("growth")
+def growth(
+    folder: Annotated[Path, typer.Argument(help="Where the synthetic records are made and kept.")],
+    small: Annotated[int, typer.Option(min=100, help="Passages of the small record.")] = 1_000,
+    large: Annotated[int, typer.Option(min=100, help="Passages of the large record.")] = 100_000,
+) -> None:
+    """Measure how search time grows with the corpus, filters included."""
+    from briefbot.eval.growth import measure_growth, render_growth
+
+    from briefbot.cli import opened_bot, progress_bars
+
+    with opened_bot() as bot, progress_bars() as progress:
+        found, embedding_ms = measure_growth(bot, folder, small=small, large=large, progress=progress)
+    print(render_growth(found, embedding_ms, small=small, large=large))

@@ -16,6 +16,7 @@ from briefbot.errors import ConfigurationError, UsageError
 from briefbot.models import Filters, Mode, ScoredPassage, Turn
 from briefbot.query import make_query
 from briefbot.retrieval import RetrievalParts, admitted_documents, status_of
+from briefbot.terms import query_terms
 
 PASSAGES_RANKED = 40
 """Passages asked for to rank documents: enough for ten documents at three passages each."""
@@ -242,7 +243,7 @@ def _whole_passage(found: ScoredPassage) -> Span:
 
 
 def _search(bot: Briefbot, case: Case) -> list[ScoredPassage]:
-    query = make_query(case.question, history=read_history(case))
+    query = make_query(case.question, history=read_history(case), glossary=bot.glossary)
     return bot.search(query.standalone[:2000], top_k=PASSAGES_RANKED, as_of=case.as_of, filters=read_filters(case))
 
 
@@ -265,7 +266,7 @@ def _nearest_sentences(bot: Briefbot, case: Case) -> tuple[list[Span], list[str]
 def _bm25(bot: Briefbot, case: Case) -> tuple[list[Span], list[str]]:
     query = make_query(case.question, as_of=case.as_of, filters=read_filters(case))
     admitted = admitted_documents(bot.corpus.catalogue(), query.filters, query.as_of)
-    ids = bot.corpus.search_terms(query.question, PASSAGES_RANKED, admitted)
+    ids = bot.corpus.search_terms(query_terms(query.question), PASSAGES_RANKED, admitted)
     passages = bot.corpus.passages(ids)
     spans = [
         Span(passages[id_].document_id, passages[id_].start, passages[id_].end, passages[id_].locator)

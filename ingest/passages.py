@@ -15,7 +15,7 @@ from briefbot.models import Document, Language, Passage, Sentence
 from briefbot.sentences import split_sentences
 from briefbot.terms import is_chinese
 
-CHUNKER_VERSION = "3"
+CHUNKER_VERSION = "4"
 """Raise when the same text would be divided or indexed differently, so that documents are taken in again; texts already known
 keep their vectors."""
 

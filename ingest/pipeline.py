@@ -150,6 +150,22 @@ class Ingestor:
             results += self._write_all(pending, known, origin, progress)
         return results
 
+    def ingest_documents(
+        self, documents: Iterable[Document], *, origin: str, progress: Progress | None = None
+    ) -> list[IngestResult]:
+        """Add or update documents that are already read, in one go; raises as `ingest` does."""
+        with self._corpus.writing():
+            known = self._corpus.content_hashes()
+            results: list[IngestResult] = []
+            pending: list[_Work] = []
+            for document in documents:
+                content_hash = hash_document(document)
+                if known.get(document.id) == content_hash:
+                    results.append(IngestResult(document.id, "unchanged", document.id))
+                else:
+                    pending.append(_Work(document.id, document, tuple(split_passages(document)), content_hash))
+            return results + self._write_all(pending, known, origin, progress)
+
     def _examine(
         self, path: Path, known: dict[str, str], origins: dict[str, str], claimed: dict[str, Path], origin: str | None
     ) -> _Work | IngestResult:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from briefbot.corpus import Corpus, EmbeddedPassage, hash_text
 from briefbot.errors import BusyError, IndexMismatchError, StorageError
 from briefbot.models import Document, Edge, Passage, Source
+from briefbot.terms import query_terms
 
 DIMENSION = 8
 
@@ -108,7 +109,10 @@ def test_an_exception_in_the_middle_of_a_write_leaves_the_old_version(corpus: Co
     assert corpus.version() == version
     assert Corpus(corpus.path).catalogue().documents == {"fines": FINES}
     assert corpus.passages_of("fines") == [item.passage for item in embed(FINES)]
-    assert corpus.search_terms("Alibaba", 5) == [corpus.passages_of("fines")[0].id, corpus.passages_of("fines")[1].id]
+    assert corpus.search_terms(query_terms("Alibaba"), 5) == [
+        corpus.passages_of("fines")[0].id,
+        corpus.passages_of("fines")[1].id,
+    ]
     put(corpus, GAMES)  # the connection is fit for the next transaction
     assert sorted(corpus.content_hashes()) == ["fines", "games"]
 
@@ -117,8 +121,8 @@ def test_a_new_version_of_a_document_replaces_passages_sentences_and_terms(corpu
     put(corpus, dataclasses.replace(FINES, title="Fine", title_zh=None, names=(), text="Tencent paid nothing."))
     assert [passage.text for passage in corpus.passages_of("fines")] == ["Tencent paid nothing."]
     assert corpus.count_passages() == 1
-    assert corpus.search_terms("Alibaba", 5) == []
-    assert len(corpus.search_terms("Tencent", 5)) == 1
+    assert corpus.search_terms(query_terms("Alibaba"), 5) == []
+    assert len(corpus.search_terms(query_terms("Tencent"), 5)) == 1
 
 
 def test_a_removed_document_leaves_nothing_behind(corpus: Corpus) -> None:
@@ -128,7 +132,7 @@ def test_a_removed_document_leaves_nothing_behind(corpus: Corpus) -> None:
     assert change.removed == tuple(ids)
     assert change.added == ()
     assert corpus.count_passages() == 0
-    assert corpus.search_terms("Alibaba", 5) == []
+    assert corpus.search_terms(query_terms("Alibaba"), 5) == []
     assert corpus.known_vectors([item.embedded_hash for item in embed(FINES)]) == {}
 
 
@@ -200,10 +204,10 @@ def test_a_second_process_that_writes_makes_a_writer_give_up_with_a_busy_error(c
 )
 def test_full_text_search_finds_stems_numbers_names_and_chinese(corpus: Corpus, query: str, found: int) -> None:
     put(corpus, GAMES)
-    ids = corpus.search_terms(query, 10)
+    ids = corpus.search_terms(query_terms(query), 10)
     assert len(ids) == found
     assert set(corpus.document_ids_of(ids).values()) <= {"fines"}
-    assert corpus.search_terms(query, 10, ["games"]) == []
+    assert corpus.search_terms(query_terms(query), 10, ["games"]) == []
 
 
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -216,11 +220,11 @@ def test_full_text_search_finds_stems_numbers_names_and_chinese(corpus: Corpus, 
     )
 )
 def test_full_text_search_of_any_text_raises_nothing(corpus: Corpus, text: str) -> None:
-    assert len(corpus.search_terms(text, 5)) <= 2
+    assert len(corpus.search_terms(query_terms(text), 5)) <= 2
 
 
 def test_a_question_of_two_thousand_different_words_is_searched(corpus: Corpus) -> None:
-    assert corpus.search_terms("Alibaba " + " ".join(str(number) for number in range(10, 2010)), 5)
+    assert corpus.search_terms(query_terms("Alibaba " + " ".join(str(number) for number in range(10, 2010))), 5)
 
 
 def test_a_file_that_is_no_record_is_a_storage_error_of_one_line(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ from briefbot.models import (
     Turn,
 )
 from briefbot.query import make_query
+from briefbot.reranking import open_reranker
 from briefbot.retrieval import RetrievalParts, Retriever, status_of
 from briefbot.settings import Settings, load_settings, prepare_home
 from briefbot.texts import ABSTENTIONS, COVERAGE, EMPTY_CORPUS, NOTICES, STATUSES
@@ -70,7 +71,8 @@ class Briefbot:
         self.embedder = embedder
         self.index = index
         self._retriever = Retriever(corpus, index, embedder, parts=parts)
-        self._glossary = load_glossary(GLOSSARY_FILE)
+        self._reranker = open_reranker(settings)
+        self.glossary = load_glossary(GLOSSARY_FILE)
         self._model = LanguageModel(settings) if settings.llm_url else None
 
     @classmethod
@@ -122,8 +124,13 @@ class Briefbot:
         filters: Filters | None = None,
     ) -> list[ScoredPassage]:
         """Passages for a query, best first; raises `UsageError` for a malformed query, date or filter."""
-        made = make_query(query, as_of=parse_date(as_of), filters=self.check_filters(filters), glossary=self._glossary)
-        return self._retriever.search(made, top_k)
+        made = make_query(query, as_of=parse_date(as_of), filters=self.check_filters(filters), glossary=self.glossary)
+        return self._find(made, top_k)
+
+    def _find(self, query: Query, top_k: int) -> list[ScoredPassage]:
+        """Passages for a query, reordered where a reranker is configured."""
+        found = self._retriever.search(query, top_k)
+        return self._reranker.reorder(query.standalone, found) if self._reranker else found
 
     def ask(
         self,
@@ -146,9 +153,9 @@ class Briefbot:
             history=history,
             as_of=parse_date(as_of),
             filters=self.check_filters(filters),
-            glossary=self._glossary,
+            glossary=self.glossary,
         )
-        passages = self._retriever.search(query, PASSAGES_PER_QUESTION)
+        passages = self._find(query, PASSAGES_PER_QUESTION)
         retrieved = time.perf_counter()
         evidence = score_evidence(query, passages, secondary=self._secondary(passages))
         reason = self._reason_to_abstain(query, passages, evidence)
@@ -174,7 +181,7 @@ class Briefbot:
         documents = {item.passage.document_id: catalogue.documents[item.passage.document_id] for item in chosen}
         statuses = {id_: status_of(catalogue, document, query.as_of) for id_, document in documents.items()}
         composed = compose_answer(parts, documents, statuses, query.language)
-        notices = _notices(catalogue, composed.citations, query)
+        notices = (*_period_notice(query), *_notices(catalogue, composed.citations, query))
         return Answer(
             id=_new_id(),
             question=query.question,
@@ -302,6 +309,15 @@ def parse_date(value: dt.date | str | None) -> dt.date | None:
             expected="a date like 2022-01-31",
             got=str(value)[:40],
         ) from error
+
+
+def _period_notice(query: Query) -> tuple[Notice, ...]:
+    """What a date in the question's words was understood as."""
+    if query.period is None:
+        return ()
+    first, last = (day.isoformat() if day else "…" for day in query.period)
+    shown = first if first == last else f"{first} – {last}"
+    return (Notice("period_understood", NOTICES["period_understood"][query.language].format(period=shown)),)
 
 
 def _notices(catalogue: Catalogue, citations: Sequence[Citation], query: Query) -> tuple[Notice, ...]:

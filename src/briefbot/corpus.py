@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from briefbot.errors import BusyError, IndexMismatchError, StorageError
 from briefbot.models import Document, Edge, Language, Passage, Sentence, Source
 from briefbot.status import Lineage
-from briefbot.terms import query_terms, terms_of
+from briefbot.terms import terms_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     Vectors = NDArray[np.float32]
 
 SCHEMA_VERSION = 1
+LANGUAGE_OVERFETCH = 4
+"""So many times more full-text hits are ranked where one language is wanted: words of the other share little but numbers."""
+
 WRITER_WAIT_SECONDS = 10.0
 """How long a writer waits for another one before it gives up with `BusyError`."""
 
@@ -348,7 +351,13 @@ class Corpus:
         """The language of each passage id."""
         return self._column_of("language", passage_ids)
 
-    def _column_of(self, column: Literal["document_id", "language"], passage_ids: Iterable[str]) -> dict[str, Any]:
+    def locators_of(self, passage_ids: Iterable[str]) -> dict[str, str]:
+        """The locator of each passage id."""
+        return self._column_of("locator", passage_ids)
+
+    def _column_of(
+        self, column: Literal["document_id", "language", "locator"], passage_ids: Iterable[str]
+    ) -> dict[str, Any]:
         with self._connection() as connection:
             return dict(
                 connection.execute(
@@ -426,24 +435,59 @@ class Corpus:
         return texts
 
     def search_terms(
-        self, text: str, limit: int, document_ids: Iterable[str] | None = None, language: Language | None = None
+        self,
+        terms: Sequence[str],
+        limit: int,
+        document_ids: Iterable[str] | None = None,
+        language: Language | None = None,
     ) -> list[str]:
-        """Passage ids that share words with `text`, best first (BM25 over stems, bigrams and numbers)."""
-        terms = query_terms(text)
+        """Passage ids that hold any of these index terms, best first (BM25 over stems, bigrams and numbers)."""
         if not terms:
             return []
         match = " OR ".join('"' + term.replace('"', '""') + '"' for term in terms)
-        sql = "SELECT passages.id FROM terms JOIN passages ON passages.number = terms.rowid WHERE terms MATCH ?"
+        ranked = "SELECT rowid AS number, bm25(terms) AS score FROM terms WHERE terms MATCH ?"
         bound: list[Any] = [match]
+        if document_ids is None:  # only the best need to be looked up, some more of them where a language is wanted
+            ranked += " ORDER BY score, rowid LIMIT ?"
+            bound.append(limit * (LANGUAGE_OVERFETCH if language else 1))
+        sql = f"SELECT id FROM ({ranked}) JOIN passages USING (number) WHERE 1"
         if document_ids is not None:
-            sql += " AND passages.document_id IN (SELECT value FROM json_each(?))"
+            sql += " AND document_id IN (SELECT value FROM json_each(?))"
             bound.append(json.dumps(list(document_ids)))
         if language is not None:
-            sql += " AND passages.language = ?"
+            sql += " AND language = ?"
             bound.append(language)
         with self._connection() as connection:
-            rows = connection.execute(sql + " ORDER BY bm25(terms), passages.number LIMIT ?", [*bound, limit])
+            rows = connection.execute(f"{sql} ORDER BY score, number LIMIT ?", [*bound, limit])
             return [row[0] for row in rows]
+
+    def document_frequencies(self, terms: Iterable[str]) -> dict[str, int]:
+        """In how many passages each index term occurs; terms that occur nowhere are left out."""
+        wanted = json.dumps(sorted(set(terms)))
+        with self._connection() as connection:
+            connection.execute(
+                "CREATE VIRTUAL TABLE IF NOT EXISTS temp.vocabulary USING fts5vocab('main', 'terms', 'row')"
+            )
+            rows = connection.execute(
+                "SELECT term, doc FROM temp.vocabulary WHERE term IN (SELECT value FROM json_each(?))", (wanted,)
+            )
+            return dict(rows.fetchall())
+
+    def index_terms_of(self, passage_ids: Iterable[str]) -> dict[str, list[str]]:
+        """The index terms of passages, names and headings included, by passage id."""
+        with self._connection() as connection:
+            rows = connection.execute(
+                "SELECT id, words FROM passages JOIN terms ON terms.rowid = number "
+                "WHERE id IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(passage_ids)),),
+            )
+            return {id_: words.split() for id_, words in rows}
+
+    def count_passages_by_document(self) -> dict[tuple[str, Language], int]:
+        """How many passages of each language every document has."""
+        with self._connection() as connection:
+            rows = connection.execute("SELECT document_id, language, count(*) FROM passages GROUP BY 1, 2")
+            return {(document, language): count for document, language, count in rows}
 
     def quick_check(self) -> None:
         """Raise `StorageError` where SQLite finds the file damaged."""

@@ -62,6 +62,10 @@ class Embedder:
         vector.setflags(write=False)
         return vector
 
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        """The vectors of several questions in one go, of shape (texts, dimension)."""
+        return self._encode([self.identity.query_prompt + text for text in texts])
+
     def embed_passages(self, texts: Sequence[str], *, progress: Progress | None = None) -> Vectors:
         """The vectors of passages or sentences, in the order given; `progress` counts texts."""
         import numpy as np
@@ -134,6 +138,25 @@ def load_embedder(settings: Settings, *, progress: Progress | None = None) -> Em
     dimension = model.get_embedding_dimension()
     identity = ModelIdentity(name, fingerprint, int(dimension or 0), query_prompt, passage_prompt)
     return Embedder(model, identity, batch_tokens=settings.embedding_batch_tokens, workers=workers)
+
+
+def load_cross_encoder(name: str) -> Any:
+    """A cross-encoder by folder or hub name; raises `ModelError` where its files are missing or damaged."""
+    folder = Path(name).expanduser()
+    if name.startswith((".", "/", "~")) and not folder.is_dir():
+        raise ModelError(
+            f"expected a cross-encoder's folder; got {name}, which does not exist; check BRIEFBOT_RERANKER"
+        )
+    _stay_offline(is_local=folder.is_dir())
+    from sentence_transformers import CrossEncoder
+
+    try:
+        return CrossEncoder(str(folder) if folder.is_dir() else name, device="cpu")
+    except Exception as error:  # the library raises a dozen unrelated types for unreadable files
+        raise ModelError(
+            f"expected a cross-encoder for sentence-transformers at {name}; got {type(error).__name__}: {str(error)[:200]}; "
+            "check BRIEFBOT_RERANKER"
+        ) from error
 
 
 def count_cores() -> int:

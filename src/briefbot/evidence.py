@@ -6,8 +6,7 @@ import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from briefbot.models import Evidence, Passage, Query, ScoredPassage, Sentence
-from briefbot.query import Asked, asked_for
+from briefbot.models import Asked, Evidence, Passage, Query, ScoredPassage, Sentence
 from briefbot.terms import fold, query_terms, term_set
 
 PASSAGES_READ = 6
@@ -46,8 +45,8 @@ _HAS: Mapping[Asked, Callable[[str], bool]] = {
     "amount": lambda text: bool(_MONEY.search(text) or _COUNT.search(text)),
     "date": lambda text: bool(_DATE.search(text)),
     "who": lambda text: bool(re.search(r"\b[A-Z]{2,}\b|\b[A-Z][a-z]+ [A-Z][a-z]+|部|局|委|院|办|会|公司", text)),
-    "other": lambda _: False,
 }
+"""What a sentence holds that answers a kind of question; other kinds cannot be told by a sentence's form."""
 
 
 def score_evidence(
@@ -69,7 +68,7 @@ def score_evidence(
         language: term_weights(query.words_for(language), [found.passage for found in passages])
         for language in {found.passage.language for found in passages}
     }
-    asked = asked_for(query.question)
+    asked = query.asked
     scored = []
     for found, sentence, row in candidates:
         known = weights[found.passage.language]
@@ -83,7 +82,7 @@ def score_evidence(
                 + CONTEXT_WEIGHT * in_context
                 + RANK_WEIGHT * (2.0 / (1.0 + found.rank))
                 + (SAME_LANGUAGE_BONUS if found.passage.language == query.language else 0.0)
-                + (ASKED_BONUS if _HAS[asked](sentence.text) else 0.0)
+                + (ASKED_BONUS if asked in _HAS and _HAS[asked](sentence.text) else 0.0)
                 - (SECONDARY_PENALTY if found.passage.document_id in secondary else 0.0),
                 similarity=found.similarities[row],
                 nearness=found.nearness[row],

@@ -25,6 +25,7 @@ class GlossaryEntry:
     """One thing with its names in both languages, the usual one first."""
 
     id: str
+    kind: str
     meaning: str
     en: tuple[str, ...]
     zh: tuple[str, ...]
@@ -64,6 +65,21 @@ class Glossary:
             for entry in (self._chinese if language == "zh" else self._english)[name]:
                 found.setdefault(entry.id, entry)
         return list(found.values())
+
+    def names_in(self, text: str, language: Language) -> list[str]:
+        """The names themselves that stand in a text, as the text writes them, longest first."""
+        if language == "zh":
+            return self._find_chinese(text)
+        written = {" ".join(name.casefold().split()): name for name in self._spellings(text)}
+        return [written.get(name, name) for name in self._find_english(text)]
+
+    def _spellings(self, text: str) -> list[str]:
+        flat = " ".join(text.split())
+        return (
+            [flat[match.start() : match.end()] for match in self._words.finditer(flat.casefold())]
+            if self._words
+            else []
+        )
 
     def _find_english(self, text: str) -> list[str]:
         found: list[str] = []
@@ -112,6 +128,7 @@ def _make_entry(row: Mapping[str, Any]) -> GlossaryEntry:
     former = row.get("former") or []
     return GlossaryEntry(
         id=row["id"],
+        kind=row["kind"],
         meaning=row["meaning"],
         en=(row["en"], *(row.get("also_en") or ()), *(name for name in former if not is_chinese(name))),
         zh=(row["zh"], *(row.get("also_zh") or ()), *(name for name in former if is_chinese(name))),

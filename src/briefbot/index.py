@@ -45,6 +45,7 @@ class PassageIndex:
 
     def __init__(self, folder: Path) -> None:
         self._client, self._collections = _open(folder)
+        self._counts: dict[Language, int] = {}
 
     @property
     def version(self) -> str | None:
@@ -54,8 +55,11 @@ class PassageIndex:
 
     def count(self, language: Language | None = None) -> int:
         """How many vectors it holds, of one language or of all."""
-        chosen = [self._collections[language]] if language else self._collections.values()
-        return sum(int(collection.count()) for collection in chosen)
+        chosen = [language] if language else list(self._collections)
+        for name in chosen:
+            if name not in self._counts:
+                self._counts[name] = int(self._collections[name].count())
+        return sum(self._counts[name] for name in chosen)
 
     def search(self, vector: Vectors, limit: int, language: Language | None = None) -> list[tuple[str, float]]:
         """Passage ids and cosine similarities, nearest first, of one language or of all."""
@@ -67,22 +71,25 @@ class PassageIndex:
             pair
             for name, collection in self._collections.items()
             if language in (None, name)
-            for pair in _query(collection, vector, limit)
+            for pair in _query(collection, vector, min(limit, self.count(name)))
         ]
         return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:limit]
 
     def apply(self, change: PassageChange, version: str) -> None:
         """Bring the index up to `version` by one change of the record; only the writer calls this."""
+        self._counts.clear()
         added = set(change.added)
         for batch in _batches(tuple(id_ for id_ in change.removed if id_ not in added)):
             for collection in self._collections.values():
                 collection.delete(ids=list(batch))
         if change.vectors is not None:
             self._add(change.added, change.languages, change.vectors)
+        self._counts.clear()
         self._mark(version)
 
     def rebuild(self, corpus: Corpus) -> None:
         """Fill the index anew from the record; only the writer calls this."""
+        self._counts.clear()
         ids, vectors = corpus.vectors()
         languages = corpus.languages_of(ids)
         version = corpus.version()
@@ -91,6 +98,7 @@ class PassageIndex:
         self._collections = _make_collections(self._client)
         if ids:
             self._add(ids, [languages[id_] for id_ in ids], vectors)
+        self._counts.clear()
         self._mark(version)
 
     def is_sound(self, corpus: Corpus) -> bool:
@@ -126,10 +134,9 @@ class PassageIndex:
 
 
 def _query(collection: Any, vector: Vectors, limit: int) -> list[tuple[str, float]]:
-    count = int(collection.count())
-    if count == 0:
+    if limit == 0:
         return []
-    found = collection.query(query_embeddings=[vector.tolist()], n_results=min(limit, count), include=["distances"])
+    found = collection.query(query_embeddings=[vector.tolist()], n_results=limit, include=["distances"])
     return [(id_, 1.0 - float(distance)) for id_, distance in zip(found["ids"][0], found["distances"][0], strict=True)]
 
 

@@ -33,6 +33,7 @@ Language = Literal["en", "zh"]
 Mode = Literal["auto", "extractive", "generative"]
 AnswerMode = Literal["extractive", "generative"]
 AbstentionReason = Literal["no_evidence", "weak_evidence", "filtered_out", "not_a_question"]
+Asked = Literal["amount", "date", "who", "list", "compare", "change", "why", "status", "other"]
 FoundBy = Literal["dense", "lexical"]
 
 
@@ -153,11 +154,21 @@ class Query:
     as_of: dt.date | None = None
     filters: Filters = field(default_factory=Filters)
     translation: str = ""
-    """The names of the question as the other language has them."""
+    """The names and article numbers of the question as the other language has them."""
+    translated_terms: str = ""
+    """General words of the question as the other language has them."""
+    asked: Asked = "other"
+    """The kind of thing it asks for."""
+    articles: tuple[int, ...] = ()
+    """The articles it refers to."""
+    period: tuple[dt.date | None, dt.date | None] | None = None
+    """The days its words restrict it to, first and last, None where a side is open; None where they restrict nothing."""
+    wants_earlier: bool = False
+    """Whether it asks for a draft, an earlier version, how one became another, or whether a text still stands."""
 
     def words_for(self, language: Language) -> str:
         """The words of the question to look for in texts of a language."""
-        return self.standalone if language == self.language else self.translation
+        return self.standalone if language == self.language else f"{self.translation} {self.translated_terms}".strip()
 
 
 @dataclass(frozen=True, slots=True)

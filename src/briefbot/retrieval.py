@@ -1,8 +1,9 @@
-"""Passages for a question: nearest vectors and shared words, fused by reciprocal rank, under filters and a date."""
+"""Passages for a question: nearest vectors, nearest sentences and shared words, each language by itself, under filters and a date."""
 
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -11,7 +12,10 @@ from briefbot.background import BACKGROUND
 from briefbot.corpus import Catalogue, Corpus
 from briefbot.embedding import Embedder
 from briefbot.index import LANGUAGES, PassageIndex
+from briefbot.lexical import TermWeights
 from briefbot.models import Document, Filters, FoundBy, Language, Query, ScoredPassage, Status
+from briefbot.question_kinds import articles_in
+from briefbot.terms import query_terms
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,20 +23,56 @@ if TYPE_CHECKING:
 
     Vectors = NDArray[np.float32]
 
-RRF_K = 60
-"""Cormack, Clarke and Büttcher 2009, "Reciprocal rank fusion outperforms Condorcet and individual rank learning methods"."""
+SENTENCE_WEIGHT = 0.5
+LEXICAL_WEIGHT = 9.0
+ACROSS_WEIGHT = 3.0
+"""A passage's score: its nearness, plus its best sentence's, both in standard deviations of its language, plus the share of the
+question's words it holds. nDCG@10 on XQuAD, question > passages: en > en .987, zh > zh .981, en > zh .905, zh > en .896; by
+reciprocal ranks .982, .977, .888, .853. Sentence weights from .5 to 1 and word weights from 6 to 10 differ by .002. Between
+languages only names of the glossary, numbers and Latin words can be shared, so words weigh less there."""
+
+CORRECTION = 0.5
+"""Part of the mean question vector of the question's language that is taken off it before it meets the other language: what all
+questions of a language have in common lies nearer to some passages than to others, whatever is asked (the hubs of Dinu et al. 2015,
+"Improving zero-shot learning by mitigating the hubness problem"). On XQuAD from .888 to .905 and from .848 to .895 between
+languages, against -.003 within one, where nothing is taken off; .3 to .7 differ by .01."""
+
+VERSIONS_LOOKED_UP = 3
+"""First passages whose other versions are put beside them where a question asks what changed."""
+
+ENDED: frozenset[Status] = frozenset(("draft", "amended", "superseded", "repealed", "expired"))
+"""Statuses of texts that a newer text stands in the place of, or will."""
+
+EARLIER_PENALTY = 0.5
+PERIOD_BONUS = 1.0
+ARTICLE_BONUS = 4.0
+"""What is taken from texts that are not, or no longer, in force, and given to documents published in the time asked about and to
+the articles asked for. On the development questions right documents come first in 85 % without the bonus for time, 87 % with it."""
+
+VERSION_MARGIN = 2.0
+"""Within this distance of the text that it replaced, the newer one comes first."""
 
 CANDIDATES = 60
-"""Passages of each language that each ranking contributes before fusion."""
+"""Passages of each language that each search contributes before they are scored."""
 
 OVERFETCH = 5
-"""Under filters, so many times more neighbours are asked for before all vectors of the documents left are compared."""
+"""Under filters, so many times more neighbours are asked for at first."""
+
+EXACT_PASSAGES = 1500
+"""Where filters leave no more passages than this, their vectors are compared one by one; where they leave more, as many
+neighbours are asked for as should hold enough that pass, and more where they do not."""
+
+SENTENCES_READ = 40
+"""Passages of a language, by nearness and words, whose sentences are compared: reading them is the larger part of a search."""
 
 SAMPLE = 300
 """Passages of a language against which a similarity is judged high or low."""
 
 SMALLEST_SAMPLE = 30
 """Fewer passages of a language than this say nothing about what is near: everyday sentences stand in for them."""
+
+REPEATED = 0.9
+"""Passages that share more than this part of their distinct words are taken for copies of one text."""
 
 PER_DOCUMENT = 3
 """At most so many passages of one document, unless the question is restricted to documents by id."""
@@ -53,51 +93,58 @@ def china_today() -> dt.date:
     return dt.datetime.now(dt.timezone(dt.timedelta(hours=8))).date()
 
 
-def admitted_documents(catalogue: Catalogue, filters: Filters, as_of: dt.date | None) -> dict[str, Document] | None:
-    """The documents that filters and date leave, by id; None where nothing is restricted."""
+def admitted_documents(
+    catalogue: Catalogue, filters: Filters, as_of: dt.date | None, sets: DocumentSets | None = None
+) -> dict[str, Document] | None:
+    """The documents that filters and date leave, by id; None where nothing is restricted.
+
+    `sets` are those of the catalogue, where somebody keeps them.
+    """
     if as_of is None and filters.is_empty():
         return None
-    day = as_of or china_today()
-    return {
-        document.id: document
-        for document in catalogue.documents.values()
-        if _is_admitted(document, filters, as_of) and _has_status(catalogue, document, filters, day)
-    }
+    chosen = (sets or DocumentSets(catalogue)).choose(filters, as_of)
+    if filters.status:
+        day = as_of or china_today()
+        chosen = {id_ for id_ in chosen if catalogue.lineage.status_on(catalogue.documents[id_], day) in filters.status}
+    return {id_: catalogue.documents[id_] for id_ in sorted(chosen)}
 
 
-def _is_admitted(document: Document, filters: Filters, as_of: dt.date | None) -> bool:
-    published = document.published
-    if as_of is not None and (published is None or published > as_of):
-        return False
-    if filters.published_from and (published is None or published < filters.published_from):
-        return False
-    if filters.published_to and (published is None or published > filters.published_to):
-        return False
-    return (
-        (not filters.kind or document.kind in filters.kind)
-        and (not filters.issuer or not set(filters.issuer).isdisjoint(document.issuer))
-        and (not filters.topic or not set(filters.topic).isdisjoint(document.topics))
-        and (not filters.language or document.language in filters.language)
-        and (not filters.document_id or document.id in filters.document_id)
-    )
+class DocumentSets:
+    """The documents of a catalogue by what filters ask for, so that a filter costs set operations and no scan."""
 
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._by_value: dict[tuple[str, str], set[str]] = {}
+        for document in catalogue.documents.values():
+            values: list[tuple[str, str]] = [("kind", document.kind), ("language", document.language)]
+            values += [("issuer", issuer) for issuer in document.issuer]
+            values += [("topic", topic) for topic in document.topics]
+            for value in values:
+                self._by_value.setdefault(value, set()).add(document.id)
+        dated = sorted((item.published, item.id) for item in catalogue.documents.values() if item.published)
+        self._days = [day for day, _ in dated]
+        self._dated = [id_ for _, id_ in dated]
+        self._all = set(catalogue.documents)
 
-def _has_status(catalogue: Catalogue, document: Document, filters: Filters, day: dt.date) -> bool:
-    return not filters.status or catalogue.lineage.status_on(document, day) in filters.status
+    def choose(self, filters: Filters, as_of: dt.date | None) -> set[str]:
+        """The documents that pass every filter but the status."""
+        chosen = self._all
+        for field in ("kind", "issuer", "topic", "language"):
+            wanted = getattr(filters, field)
+            if wanted:
+                chosen = chosen & set().union(*(self._by_value.get((field, value), set()) for value in wanted))
+        if filters.document_id:
+            chosen = chosen & set(filters.document_id)
+        last = min((day for day in (filters.published_to, as_of) if day), default=None)
+        if filters.published_from or last:
+            start = bisect_left(self._days, filters.published_from) if filters.published_from else 0
+            end = bisect_right(self._days, last) if last else len(self._days)
+            chosen = chosen & set(self._dated[start:end])
+        return chosen
 
 
 def status_of(catalogue: Catalogue, document: Document, as_of: dt.date | None) -> Status:
     """The status of a document on the day asked about, or today."""
     return catalogue.lineage.status_on(document, as_of or china_today()) or "final"
-
-
-def fuse_rankings(rankings: Sequence[Sequence[str]]) -> dict[str, float]:
-    """Reciprocal rank fusion: each ranking adds 1 / (60 + rank) to the ids it holds; the order of rankings is all one."""
-    parts: dict[str, list[float]] = {}
-    for ids in rankings:
-        for rank, id_ in enumerate(ids, start=1):
-            parts.setdefault(id_, []).append(1.0 / (RRF_K + rank))
-    return {id_: sum(sorted(values)) for id_, values in parts.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +169,23 @@ class _Sample:
 class _Candidates:
     """What one language contributes to a search, each by passage id."""
 
-    dense: list[str]
-    lexical: list[str]
-    nearness: dict[str, float]
+    dense: frozenset[str]
+    lexical: frozenset[str]
+    scores: dict[str, float]
     sentences: dict[str, tuple[tuple[float, ...], tuple[float, ...]]]
+    terms: dict[str, list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a search needs to know of the whole record: samples, passages by document and language, a passage's usual length."""
+
+    version: str
+    samples: dict[Language, _Sample]
+    passages_of: Mapping[tuple[str, Language], int]
+    passages: int
+    typical_length: float
+    sets: DocumentSets
 
 
 class Retriever:
@@ -147,7 +207,8 @@ class Retriever:
         self._corpus = corpus
         self._index = index
         self._embedder = embedder
-        self._samples: tuple[str, dict[Language, _Sample]] | None = None
+        self._known: _Known | None = None
+        self._common: dict[Language, Vectors] = {}
 
     def replace_index(self, index: PassageIndex | None) -> None:
         """Search another index from now on; None searches the record's own vectors exactly."""
@@ -156,70 +217,133 @@ class Retriever:
     def search(self, query: Query, top_k: int) -> list[ScoredPassage]:
         """The best passages for a query, best first; none where filters and date leave no document."""
         if not self._parts.glossary:
-            query = replace(query, translation="")
+            query = replace(query, translation="", translated_terms="")
         catalogue = self._corpus.catalogue()
-        admitted = admitted_documents(catalogue, query.filters, query.as_of)
+        known = self._know(catalogue)
+        admitted = admitted_documents(catalogue, query.filters, query.as_of, known.sets)
         if admitted is not None and not admitted:
             return []
-        found = {
-            language: self._search_language(query, language, sample, admitted, catalogue.version)
-            for language, sample in self._samples_of(catalogue.version).items()
-        }
-        nearness = {id_: value for part in found.values() for id_, value in part.nearness.items()}
-        sentences = {id_: value for part in found.values() for id_, value in part.sentences.items()}
-        best_sentence = {id_: max(near) for id_, (_, near) in sentences.items()}
-        lexical = [part.lexical for part in found.values()]
-        rankings = [rank_by(nearness)] if self._parts.dense else []
-        rankings += [rank_by(best_sentence)] if self._parts.sentences else []
-        scores = fuse_rankings([*rankings, *lexical])
-        ordered = sorted(scores, key=lambda id_: (-scores[id_], id_))
+        found = [self._search_language(query, language, known, admitted) for language in known.samples]
+        scores = {id_: score for part in found for id_, score in part.scores.items()}
+        sentences = {id_: value for part in found for id_, value in part.sentences.items()}
+        owners = self._corpus.document_ids_of(scores)
+        adjusted = self._adjust(query, catalogue, scores, owners)
+        ordered = rank_by(adjusted)
         limit = top_k if query.filters.document_id else PER_DOCUMENT
-        owners = self._corpus.document_ids_of(ordered)
-        candidates = _cap_per_document([id_ for id_ in ordered if id_ in owners], owners, limit)[:top_k]
+        terms = {id_: value for part in found for id_, value in part.terms.items()}
+        candidates = _drop_repeats(_cap_per_document(ordered, owners, limit), terms, top_k)
+        if query.asked == "change":
+            candidates = self._add_other_versions(catalogue, candidates, adjusted, owners, admitted)[:top_k]
         passages = self._corpus.passages(candidates)
         chosen = [id_ for id_ in candidates if id_ in passages]
-        dense_ids = {id_ for part in found.values() for id_ in part.dense}
-        lexical_ids = {id_ for ids in lexical for id_ in ids}
+        dense = frozenset().union(*(part.dense for part in found))
+        lexical = frozenset().union(*(part.lexical for part in found))
         return [
-            ScoredPassage(passages[id_], scores[id_], rank, _found_by(id_, dense_ids, lexical_ids), *sentences[id_])
+            ScoredPassage(passages[id_], adjusted[id_], rank, _found_by(id_, dense, lexical), *sentences[id_])
             for rank, id_ in enumerate(chosen, start=1)
         ]
 
-    def _search_language(
-        self,
-        query: Query,
-        language: Language,
-        sample: _Sample,
-        admitted: Mapping[str, Document] | None,
-        version: str,
-    ) -> _Candidates:
-        words = query.words_for(language)
-        asked = query.standalone if language == query.language else f"{query.standalone} {words}".strip()
-        vector = self._embedder.embed_query(asked)
-        has_vectors = self._parts.dense or self._parts.sentences
-        dense = [id_ for id_, _ in self._search_dense(vector, language, admitted, version)] if has_vectors else []
-        has_words = words and self._parts.lexical
-        lexical = self._corpus.search_terms(words, CANDIDATES, admitted, language) if has_words else []
-        ids = list(dict.fromkeys([*dense, *lexical]))
-        mean, deviation, sentence_mean, sentence_deviation = sample.spread(vector)
-        rows, vectors = self._corpus.vectors_of(ids)
-        nearness = {id_: (float(vectors[row] @ vector) - mean) / deviation for row, id_ in enumerate(rows)}
-        sentences = {}
-        for id_, own in self._corpus.sentence_vectors_of(ids).items():
-            similar = [float(value) for value in own @ vector]
-            sentences[id_] = (
-                tuple(similar),
-                tuple((value - sentence_mean) / sentence_deviation for value in similar),
-            )
-        known = [id_ for id_ in lexical if id_ in nearness and id_ in sentences]
-        return _Candidates(dense, known, {id_: nearness[id_] for id_ in nearness if id_ in sentences}, sentences)
+    def _adjust(
+        self, query: Query, catalogue: Catalogue, scores: Mapping[str, float], owners: Mapping[str, str]
+    ) -> dict[str, float]:
+        """Scores with what version, time and article numbers add or take away."""
+        locators = self._corpus.locators_of(scores) if query.articles else {}
+        by_document = {id_: _judge_version(catalogue, catalogue.documents[id_], query) for id_ in set(owners.values())}
+        adjusted = {
+            id_: score
+            + by_document[owners[id_]]
+            + (ARTICLE_BONUS if not set(articles_in(locators.get(id_, ""))).isdisjoint(query.articles) else 0.0)
+            for id_, score in scores.items()
+            if id_ in owners
+        }
+        return adjusted if query.wants_earlier else _put_newer_first(catalogue, adjusted, owners, query.as_of)
 
-    def _samples_of(self, version: str) -> dict[Language, _Sample]:
-        """A sample of each language the record holds, drawn once per version."""
-        if self._samples is None or self._samples[0] != version:
+    def _add_other_versions(
+        self,
+        catalogue: Catalogue,
+        candidates: list[str],
+        scores: Mapping[str, float],
+        owners: Mapping[str, str],
+        admitted: Mapping[str, Document] | None,
+    ) -> list[str]:
+        """Behind each of the first passages of a text with another version, the best passage of that version.
+
+        The same article where it has it, or else the best found; so that what changed can be read side by side.
+        """
+        result = list(candidates)
+        locators = self._corpus.locators_of(scores)
+        for id_ in candidates[:VERSIONS_LOOKED_UP]:
+            own = articles_in(locators.get(id_, ""))
+            for other in catalogue.lineage.versions(owners[id_]):
+                if any(owners[each] == other for each in result[:VERSIONS_LOOKED_UP]):
+                    continue
+                found = [each for each in rank_by(scores) if owners.get(each) == other]
+                aligned = [each for each in found if own and articles_in(locators.get(each, "")) == own]
+                if found and (admitted is None or other in admitted):
+                    best = (aligned or found)[0]
+                    result = [each for each in result if each != best]
+                    result.insert(result.index(id_) + 1, best)
+        return result
+
+    def _search_language(
+        self, query: Query, language: Language, known: _Known, admitted: Mapping[str, Document] | None
+    ) -> _Candidates:
+        vector = self._vector_for(query, language)
+        has_vectors = self._parts.dense or self._parts.sentences
+        dense = [id_ for id_, _ in self._search_dense(vector, language, known, admitted)] if has_vectors else []
+        terms = query_terms(query.words_for(language)) if self._parts.lexical else []
+        weights = TermWeights(terms, self._corpus.document_frequencies(terms), known.passages)
+        lexical = self._corpus.search_terms(weights.pick_rare(), CANDIDATES, admitted, language)
+        ids = list(dict.fromkeys([*dense, *lexical]))
+        mean, deviation, sentence_mean, sentence_deviation = known.samples[language].spread(vector)
+        rows, vectors = self._corpus.vectors_of(ids)
+        held = self._corpus.index_terms_of(ids)
+        word_weight = LEXICAL_WEIGHT if language == query.language else ACROSS_WEIGHT
+        scores = {
+            id_: (float(near) if self._parts.dense else 0.0)
+            + word_weight * weights.share(held.get(id_, ()), known.typical_length)
+            for id_, near in zip(rows, (vectors @ vector - mean) / deviation if rows else (), strict=True)
+        }
+        best = rank_by(scores)[:SENTENCES_READ]
+        sentences = {}
+        for id_, own in self._corpus.sentence_vectors_of(best).items():
+            similar = own @ vector
+            near = (similar - sentence_mean) / sentence_deviation
+            sentences[id_] = (tuple(similar.tolist()), tuple(near.tolist()))
+        scores = {
+            id_: scores[id_] + (SENTENCE_WEIGHT * max(sentences[id_][1]) if self._parts.sentences else 0.0)
+            for id_ in best
+            if id_ in sentences
+        }
+        return _Candidates(frozenset(dense), frozenset(lexical), scores, sentences, held)
+
+    def _vector_for(self, query: Query, language: Language) -> Vectors:
+        """The question as texts of a language are compared with it."""
+        if language == query.language:
+            return self._embedder.embed_query(query.standalone)
+        vector = self._embedder.embed_query(f"{query.standalone} {query.translation}".strip())
+        if query.language not in self._common:
+            self._common[query.language] = self._embedder.embed_queries(BACKGROUND[query.language]).mean(axis=0)
+        corrected: Vectors = vector - CORRECTION * self._common[query.language]
+        return corrected
+
+    def _know(self, catalogue: Catalogue) -> _Known:
+        """What is read once per version of the record."""
+        version = catalogue.version
+        if self._known is None or self._known.version != version:
             drawn = {language: self._draw_sample(language) for language in LANGUAGES}
-            self._samples = (version, {language: sample for language, sample in drawn.items() if sample})
-        return self._samples[1]
+            counts = self._corpus.count_passages_by_document()
+            sampled = [id_ for language in LANGUAGES for id_ in self._corpus.sample_passages(language, SAMPLE)]
+            lengths = [len(terms) for terms in self._corpus.index_terms_of(sampled).values()]
+            self._known = _Known(
+                version=version,
+                samples={language: sample for language, sample in drawn.items() if sample},
+                passages_of=counts,
+                passages=sum(counts.values()),
+                typical_length=sum(lengths) / max(1, len(lengths)),
+                sets=DocumentSets(catalogue),
+            )
+        return self._known
 
     def _draw_sample(self, language: Language) -> _Sample | None:
         """Passages of a language, or everyday sentences where it has too few to be a measure; None where it has none."""
@@ -236,19 +360,25 @@ class Retriever:
         return _Sample(passages, np.concatenate([sentences[id_] for id_ in ids if id_ in sentences]), owners)
 
     def _search_dense(
-        self, vector: Vectors, language: Language, admitted: Mapping[str, Document] | None, version: str
+        self, vector: Vectors, language: Language, known: _Known, admitted: Mapping[str, Document] | None
     ) -> list[tuple[str, float]]:
         index = self._index
-        if index is None or index.version != version:
+        if index is None or index.version != known.version:
             return self._search_exact(vector, language, admitted)
         if admitted is None:
             return index.search(vector, CANDIDATES, language)
-        neighbours = index.search(vector, CANDIDATES * OVERFETCH, language)
-        owners = self._corpus.document_ids_of(id_ for id_, _ in neighbours)
-        kept = [(id_, similarity) for id_, similarity in neighbours if owners.get(id_) in admitted]
-        if len(kept) >= CANDIDATES or len(neighbours) >= index.count(language):
-            return kept[:CANDIDATES]
-        return self._search_exact(vector, language, admitted)
+        left = sum(known.passages_of.get((id_, language), 0) for id_ in admitted)
+        if left <= EXACT_PASSAGES:
+            return self._search_exact(vector, language, admitted)
+        total = index.count(language)
+        wanted = max(CANDIDATES * OVERFETCH, 3 * CANDIDATES * total // (2 * left))
+        while True:
+            neighbours = index.search(vector, wanted, language)
+            owners = self._corpus.document_ids_of(id_ for id_, _ in neighbours)
+            kept = [(id_, similarity) for id_, similarity in neighbours if owners.get(id_) in admitted]
+            if len(kept) >= CANDIDATES or len(neighbours) >= total:
+                return kept[:CANDIDATES]
+            wanted *= OVERFETCH
 
     def _search_exact(
         self, vector: Vectors, language: Language, admitted: Mapping[str, Document] | None
@@ -264,12 +394,42 @@ class Retriever:
         return [(ids[row], float(similarities[row])) for row in order]
 
 
+def _put_newer_first(
+    catalogue: Catalogue, scores: Mapping[str, float], owners: Mapping[str, str], as_of: dt.date | None
+) -> dict[str, float]:
+    """Scores in which a text stands behind the one that took its place, where that one answers nearly as well."""
+    best: dict[str, float] = {}
+    for id_, score in scores.items():
+        best[owners[id_]] = max(score, best.get(owners[id_], score))
+    lowered: dict[str, float] = {}
+    for document_id, own in best.items():
+        document = catalogue.documents[document_id]
+        if status_of(catalogue, document, as_of) in ENDED:
+            newer = catalogue.lineage.replacement(document, as_of or china_today())
+            theirs = best.get(newer.id) if newer else None
+            if theirs is not None and own - VERSION_MARGIN <= theirs <= own:
+                lowered[document_id] = own - theirs + 0.01
+    return {id_: score - lowered.get(owners[id_], 0.0) for id_, score in scores.items()}
+
+
+def _judge_version(catalogue: Catalogue, document: Document, query: Query) -> float:
+    """What a document's version and its time are worth for a question."""
+    worth = 0.0
+    if not query.wants_earlier and status_of(catalogue, document, query.as_of) in ENDED:
+        worth -= EARLIER_PENALTY
+    if query.period is not None and document.published is not None:
+        first, last = query.period
+        if (first is None or document.published >= first) and (last is None or document.published <= last):
+            worth += PERIOD_BONUS
+    return worth
+
+
 def rank_by(values: Mapping[str, float]) -> list[str]:
     """Ids by falling value; equal values by id."""
     return sorted(values, key=lambda id_: (-values[id_], id_))
 
 
-def _found_by(id_: str, dense: set[str], lexical: set[str]) -> tuple[FoundBy, ...]:
+def _found_by(id_: str, dense: frozenset[str], lexical: frozenset[str]) -> tuple[FoundBy, ...]:
     found: list[FoundBy] = []
     if id_ in dense:
         found.append("dense")
@@ -286,4 +446,18 @@ def _cap_per_document(ordered: Sequence[str], documents: Mapping[str, str], limi
         if taken.get(document, 0) < limit:
             taken[document] = taken.get(document, 0) + 1
             kept.append(id_)
+    return kept
+
+
+def _drop_repeats(ordered: Sequence[str], terms: Mapping[str, Sequence[str]], most: int) -> list[str]:
+    """The first `most` passages that do not repeat an earlier one nearly word for word, as syndicated stories do."""
+    kept: list[str] = []
+    bags: list[frozenset[str]] = []
+    for id_ in ordered:
+        if len(kept) == most:
+            break
+        bag = frozenset(terms.get(id_, ()))
+        if all(len(bag & other) < REPEATED * len(bag | other) for other in bags) or not bag:
+            kept.append(id_)
+            bags.append(bag)
     return kept

@@ -35,6 +35,13 @@ class Settings(BaseSettings):
         default=448, ge=64, le=65536, description="About how many tokens are embedded at once"
     )
     threads: int = Field(default=0, ge=0, le=256, description="Threads that embed at the same time; 0: one per core")
+    reranker: str | None = Field(
+        default=None,
+        description="A cross-encoder for sentence-transformers, by folder or hub name, that reorders the first passages",
+    )
+    reranker_budget_ms: int = Field(
+        default=500, ge=1, le=60_000, description="Longest the reranker may take before the order stands without it"
+    )
     llm_url: HttpUrl | None = Field(
         default=None, description="Base URL of an OpenAI-compatible model server, such as http://127.0.0.1:11434/v1"
     )

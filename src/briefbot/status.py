@@ -28,6 +28,14 @@ class Lineage:
         """The edges that point at a document, each with the document it comes from."""
         return list(self._incoming.get(document_id, ()))
 
+    def versions(self, document_id: str) -> list[str]:
+        """The documents that are other versions of this one: its drafts and finals, what it replaced and what replaced it."""
+        document = self._documents.get(document_id)
+        kinds = {"drafts", "amends", "supersedes"}
+        found = [edge.target for edge in document.edges if edge.type in kinds] if document else []
+        found += [other.id for type_, other in self.incoming(document_id) if type_ in kinds]
+        return [id_ for id_ in dict.fromkeys(found) if id_ in self._documents and id_ != document_id]
+
     def status_on(self, document: Document, on: dt.date) -> Status | None:
         """The status of `document` on the day `on`, or None on a day before it was published."""
         if document.published is not None and on < document.published:

@@ -6,7 +6,8 @@ import math
 import re
 import threading
 import unicodedata
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import Any
 
 import snowballstemmer
 
@@ -186,9 +187,55 @@ CHINESE_STOPWORDS = frozenset(
 _local = threading.local()
 
 
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_DIGITS_ZH = {char: value for value, char in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
+_UNITS_ZH = {"十": 10, "百": 100, "千": 1000}
+
+
 def fold(text: str) -> str:
-    """Text as it is compared: compatibility forms made plain, case removed, white space single."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    """Text as it is compared: compatibility forms made plain, case removed, white space single, Chinese simplified."""
+    return " ".join(to_simplified(unicodedata.normalize("NFKC", text)).casefold().split())
+
+
+def to_simplified(text: str) -> str:
+    """Chinese text in simplified characters (OpenCC's t2s); other text as it is."""
+    return str(_converter().convert(text)) if _HAN.search(text) else text
+
+
+@cache
+def _converter() -> Any:
+    import opencc
+
+    return opencc.OpenCC("t2s")
+
+
+def read_chinese_number(text: str) -> int | None:
+    """The value of a whole number below ten thousand, in characters or digits: 三十八 is 38; None of anything else."""
+    if text.isdecimal():
+        return int(text)
+    total, digit = 0, None
+    for char in text:
+        if char in _UNITS_ZH:
+            total += (1 if digit is None else digit) * _UNITS_ZH[char]
+            digit = None
+        elif char in _DIGITS_ZH:
+            digit = _DIGITS_ZH[char]
+        else:
+            return None
+    return total + (digit or 0) if text else None
+
+
+def write_chinese_number(value: int) -> str:
+    """A number from 1 to 999 as Chinese laws number their articles: 38 is 三十八, 110 is 一百一十."""
+    names = "零一二三四五六七八九"
+    hundreds, rest = divmod(value, 100)
+    tens, ones = divmod(rest, 10)
+    text = f"{names[hundreds]}百" if hundreds else ""
+    if tens:
+        text += ("" if tens == 1 and not hundreds else names[tens]) + "十"
+    elif hundreds and ones:
+        text += "零"
+    return text + (names[ones] if ones else "")
 
 
 def numbers_in(text: str) -> list[float]:

@@ -53,7 +53,7 @@ PROMPT_RULES: Mapping[Language, str] = {
     ),
 }
 
-NoticeKind = Literal["superseded_source", "draft_source", "not_yet_in_force", "model_unavailable", "model_unsupported"]
+NoticeKind = Literal["superseded_source", "draft_source", "not_yet_in_force", "period_understood", "model_unavailable", "model_unsupported"]
 
 NOTICES: Mapping[NoticeKind, Mapping[Language, str]] = {
     "superseded_source": {
@@ -67,6 +67,10 @@ NOTICES: Mapping[NoticeKind, Mapping[Language, str]] = {
     "not_yet_in_force": {
         "en": "{title} is not yet in force; it takes effect on {day}.",
         "zh": "《{title}》尚未施行，自{day}起施行。",
+    },
+    "period_understood": {
+        "en": "The question was understood as asking about {period}; documents published then are preferred.",
+        "zh": "问题被理解为询问{period}期间的情况；优先采用该期间发布的文件。",
     },
     "model_unavailable": {
         "en": "The language model did not answer, so this answer is composed of the sources' own sentences.",
