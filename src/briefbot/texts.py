@@ -53,7 +53,14 @@ PROMPT_RULES: Mapping[Language, str] = {
     ),
 }
 
-NoticeKind = Literal["superseded_source", "draft_source", "not_yet_in_force", "period_understood", "model_unavailable", "model_unsupported"]
+NoticeKind = Literal[
+    "superseded_source",
+    "draft_source",
+    "not_yet_in_force",
+    "period_understood",
+    "model_unavailable",
+    "model_unsupported",
+]
 
 NOTICES: Mapping[NoticeKind, Mapping[Language, str]] = {
     "superseded_source": {
