@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import random
 import statistics
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from briefbot.answering import Briefbot
+from briefbot.api.app import create_app
 from briefbot.corpus import Corpus, EmbeddedPassage, hash_text
 from briefbot.embedding import Progress
 from briefbot.index import LANGUAGES, PassageIndex
-from briefbot.models import Document, Filters, Language, Passage, Query, Sentence
-from briefbot.query import make_query
-from briefbot.retrieval import Retriever
+from briefbot.models import Document, Language, Passage, Sentence
 
 if TYPE_CHECKING:
     import numpy as np
+    from fastapi.testclient import TestClient
     from numpy.typing import NDArray
 
     Vectors = NDArray[np.float32]
@@ -39,13 +39,13 @@ QUESTIONS = (
     "Who heads the private economy bureau?", "games for minors", "未成年人网络游戏时间限制",
 )  # fmt: skip
 
-CONDITIONS: Mapping[str, tuple[Filters, dt.date | None]] = {
-    "no filter": (Filters(), None),
-    "kind: law": (Filters(kind=("law",)), None),
-    "kind: event": (Filters(kind=("event",)), None),
-    "published in one year": (Filters(published_from=dt.date(2022, 1, 1), published_to=dt.date(2022, 12, 31)), None),
-    "one topic, in Chinese": (Filters(topic=("data",), language=("zh",)), None),
-    "as of 2021-12-31": (Filters(), dt.date(2021, 12, 31)),
+CONDITIONS: Mapping[str, Mapping[str, object]] = {
+    "no filter": {},
+    "kind: law": {"filters": {"kind": ["law"]}},
+    "kind: event": {"filters": {"kind": ["event"]}},
+    "published in one year": {"filters": {"published_from": "2022-01-01", "published_to": "2022-12-31"}},
+    "one topic, in Chinese": {"filters": {"topic": ["data"], "language": ["zh"]}},
+    "as of 2021-12-31": {"as_of": "2021-12-31"},
 }
 
 
@@ -75,49 +75,47 @@ class _Pool:
 def measure_growth(
     bot: Briefbot, folder: Path, *, small: int, large: int, rounds: int = 3, progress: Progress | None = None
 ) -> tuple[list[Growth], float]:
-    """Search times in records of `small` and `large` passages, asked in turn, and the milliseconds of embedding a question."""
-    records = [_open_record(bot, folder / str(size), size, progress) for size in (small, large)]
-    questions = [make_query(text, glossary=bot.glossary) for text in QUESTIONS]
+    """Times of `POST /v1/search` over records of `small` and `large` passages, asked in turn.
+
+    Also the milliseconds of embedding a question, which is done once, before the clock starts.
+    """
+    from fastapi.testclient import TestClient
+
+    bots = [_open_record(bot, folder / str(size), size, progress) for size in (small, large)]
     started = time.perf_counter()
-    for query in questions:
-        bot.embedder.embed_queries([query.standalone])
-    embedding_ms = 1000 * (time.perf_counter() - started) / len(questions)
-    return [
-        _measure_condition(name, records, questions, filters, as_of, rounds)
-        for name, (filters, as_of) in CONDITIONS.items()
-    ], embedding_ms
+    bot.embedder.embed_queries([f"{text} ({number})" for number, text in enumerate(QUESTIONS)])
+    embedding_ms = 1000 * (time.perf_counter() - started) / len(QUESTIONS)
+    with ExitStack() as stack:
+        services = [stack.enter_context(TestClient(create_app(each.settings, each))) for each in bots]
+        found = [_measure_condition(name, services, condition, rounds) for name, condition in CONDITIONS.items()]
+    return found, embedding_ms
 
 
 def _measure_condition(
-    name: str,
-    records: Sequence[Retriever],
-    questions: Sequence[Query],
-    filters: Filters,
-    as_of: dt.date | None,
-    rounds: int,
+    name: str, services: Sequence[TestClient], condition: Mapping[str, object], rounds: int
 ) -> Growth:
-    times: list[list[float]] = [[] for _ in records]
-    for round_ in range(rounds + 1):  # the first round fills caches
-        for query in questions:
-            asked = dataclasses.replace(query, filters=filters, as_of=as_of)
-            for row, retriever in enumerate(records):
+    times: list[list[float]] = [[] for _ in services]
+    for round_ in range(rounds + 1):  # the first round fills caches, that of the embedded questions among them
+        for text in QUESTIONS:
+            for row, service in enumerate(services):
                 started = time.perf_counter()
-                retriever.search(asked, TOP_K)
+                service.post("/v1/search", json={"query": text, "top_k": TOP_K, **condition}).raise_for_status()
                 if round_:
                     times[row].append(1000 * (time.perf_counter() - started))
     return Growth(name, *(statistics.median(each) for each in times))
 
 
-def _open_record(bot: Briefbot, folder: Path, size: int, progress: Progress | None) -> Retriever:
-    corpus = Corpus(folder / "record.sqlite3")
+def _open_record(bot: Briefbot, folder: Path, size: int, progress: Progress | None) -> Briefbot:
+    settings = bot.settings.model_copy(update={"home": folder})
+    corpus = Corpus(settings.record_path)
     corpus.bind_model(str(bot.embedder.identity))
     if corpus.count_passages() < size:
         _fill(bot, corpus, size, progress)
-    index = PassageIndex(folder / "index")
+    index = PassageIndex(settings.index_path)
     if not index.is_sound(corpus):
         with corpus.writing():
             index.rebuild(corpus)
-    return Retriever(corpus, index, bot.embedder)
+    return Briefbot(settings, corpus, bot.embedder, index)
 
 
 def _fill(bot: Briefbot, corpus: Corpus, size: int, progress: Progress | None) -> None:

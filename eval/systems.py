@@ -15,7 +15,7 @@ from briefbot.composition import one_line
 from briefbot.errors import ConfigurationError, UsageError
 from briefbot.models import Filters, Mode, ScoredPassage, Turn
 from briefbot.query import make_query
-from briefbot.retrieval import RetrievalParts, admitted_documents, status_of
+from briefbot.retrieval import RetrievalParts
 from briefbot.terms import query_terms
 
 PASSAGES_RANKED = 40
@@ -82,7 +82,7 @@ def describe_documents(bot: Briefbot) -> dict[str, dict[str, Any]]:
     """Metadata and text of every document, as `GET /v1/documents/{id}` gives them."""
     catalogue = bot.corpus.catalogue()
     return {
-        id_: schemas.DocumentOut.of(document, status_of(catalogue, document, None)).model_dump(mode="json")
+        id_: schemas.DocumentOut.of(document, catalogue.status_of(document, None)).model_dump(mode="json")
         | {"text": document.text}
         for id_, document in catalogue.documents.items()
     }
@@ -193,7 +193,7 @@ class Quoting:
         catalogue = self._bot.corpus.catalogue()
         for citation in answer["citations"]:
             shown = citation["document"]
-            shown["status"] = status_of(catalogue, catalogue.documents[shown["id"]], case.as_of)
+            shown["status"] = catalogue.status_of(catalogue.documents[shown["id"]], case.as_of)
         return Outcome(answer | {"corpus_version": self.corpus_version()}, ranked, self._documents)
 
 
@@ -265,7 +265,7 @@ def _nearest_sentences(bot: Briefbot, case: Case) -> tuple[list[Span], list[str]
 
 def _bm25(bot: Briefbot, case: Case) -> tuple[list[Span], list[str]]:
     query = make_query(case.question, as_of=case.as_of, filters=read_filters(case))
-    admitted = admitted_documents(bot.corpus.catalogue(), query.filters, query.as_of)
+    admitted = bot.corpus.catalogue().admit(query.filters, query.as_of)
     ids = bot.corpus.search_terms(query_terms(query.question), PASSAGES_RANKED, admitted)
     passages = bot.corpus.passages(ids)
     spans = [

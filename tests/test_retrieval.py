@@ -22,7 +22,7 @@ from briefbot.errors import UsageError
 from briefbot.glossary import load_glossary
 from briefbot.models import Filters, Language
 from briefbot.query import make_query
-from briefbot.retrieval import ENDED, PER_DOCUMENT, RetrievalParts, Retriever, admitted_documents, rank_by, status_of
+from briefbot.retrieval import ENDED, PER_DOCUMENT, RetrievalParts, Retriever, rank_by
 
 QUESTIONS = ("How much was Alibaba fined in 2021?", "平台经济反垄断", "data export rules", "1", "games for minors")
 days = st.dates(dt.date(2016, 1, 1), dt.date(2026, 1, 1))
@@ -96,8 +96,7 @@ def test_no_passage_violates_the_filters_or_the_date(
         assert not filters.language or document.language in filters.language
         if filters.status and as_of:
             assert catalogue.lineage.status_on(document, as_of) in filters.status
-    admitted = admitted_documents(catalogue, filters, as_of)
-    assert bool(found) == (admitted is None or bool(admitted))
+    assert bool(found) == bool(catalogue.admit(filters, as_of))
 
 
 def test_filters_that_leave_no_document_find_nothing(bot: Briefbot) -> None:
@@ -155,7 +154,7 @@ def test_the_text_in_force_comes_before_the_one_it_replaced_unless_the_old_one_i
         found = bot.search(question, top_k=5, **options)  # type: ignore[arg-type]  # only as_of is given
         document = catalogue.documents[found[0].passage.document_id]
         as_of = dt.date.fromisoformat(options["as_of"]) if options else None
-        return status_of(catalogue, document, as_of) in ENDED
+        return catalogue.status_of(document, as_of) in ENDED
 
     assert not first_kind("Which operators must undergo cybersecurity review?")
     assert first_kind("Which operators had to undergo cybersecurity review?", as_of="2021-06-30") is False

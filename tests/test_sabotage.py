@@ -18,7 +18,7 @@ from briefbot import answering
 from briefbot.answering import Briefbot
 from briefbot.models import AbstentionReason, Evidence, Mode, Query, ScoredPassage
 from briefbot.query import make_query
-from briefbot.retrieval import RetrievalParts, Retriever, status_of
+from briefbot.retrieval import RetrievalParts, Retriever
 
 CASES = pick_fast([case for case in load_cases() if not case.is_claim])
 
@@ -163,7 +163,7 @@ class OldFirst(Retriever):
 
         def is_new(item: ScoredPassage) -> bool:
             document = catalogue.documents[item.passage.document_id]
-            return status_of(catalogue, document, query.as_of) not in {"superseded", "amended", "repealed", "draft"}
+            return catalogue.status_of(document, query.as_of) not in {"superseded", "amended", "repealed", "draft"}
 
         ordered = sorted(found, key=is_new)[:top_k]
         return [replace(item, rank=rank) for rank, item in enumerate(ordered, start=1)]

@@ -13,8 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from briefbot.catalogue import Catalogue
 from briefbot.composition import Part, choose_sentences, compose_answer, quote_parts
-from briefbot.corpus import Catalogue, Corpus
+from briefbot.corpus import Corpus
 from briefbot.embedding import Embedder, Progress, load_embedder
 from briefbot.errors import ModelError, UsageError
 from briefbot.evidence import is_foreign, score_evidence
@@ -36,7 +37,7 @@ from briefbot.models import (
 )
 from briefbot.query import make_query
 from briefbot.reranking import open_reranker
-from briefbot.retrieval import RetrievalParts, Retriever, status_of
+from briefbot.retrieval import RetrievalParts, Retriever
 from briefbot.settings import Settings, load_settings, prepare_home
 from briefbot.texts import ABSTENTIONS, COVERAGE, EMPTY_CORPUS, NOTICES, STATUSES
 from briefbot.verification import is_supported, read_statements
@@ -179,7 +180,7 @@ class Briefbot:
             written = any(part.support == "checked" for part in parts)
             stages["generate"] = _milliseconds(time.perf_counter() - started)
         documents = {item.passage.document_id: catalogue.documents[item.passage.document_id] for item in chosen}
-        statuses = {id_: status_of(catalogue, document, query.as_of) for id_, document in documents.items()}
+        statuses = {id_: catalogue.status_of(document, query.as_of) for id_, document in documents.items()}
         composed = compose_answer(parts, documents, statuses, query.language)
         notices = (*_period_notice(query), *_notices(catalogue, composed.citations, query))
         return Answer(
@@ -251,13 +252,11 @@ class Briefbot:
     def check_filters(self, filters: Filters | None) -> Filters:
         """The filters, refused where they name an issuer, topic or document that the corpus does not have."""
         filters = filters or Filters()
-        documents = self.corpus.catalogue().documents
-        known = {
-            "issuer": {issuer for document in documents.values() for issuer in document.issuer},
-            "topic": {topic for document in documents.values() for topic in document.topics},
-            "document_id": set(documents),
-        }
-        for field, values in known.items():
+        table = self.corpus.catalogue().table
+        for field in ("issuer", "topic", "document_id"):
+            if not getattr(filters, field):
+                continue
+            values = table.values(field)
             for value in getattr(filters, field):
                 if value not in values:
                     shown = ", ".join(sorted(values)[:100])

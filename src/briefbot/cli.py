@@ -191,17 +191,16 @@ def corpus_lint(
 def corpus_list(as_json: AsJson = False) -> None:
     """List the documents of the record."""
     from briefbot.api.schemas import DocumentOut
-    from briefbot.retrieval import status_of
 
     corpus = _open_record()
     catalogue = corpus.catalogue()
     documents = sorted(catalogue.documents.values(), key=lambda item: (item.published or dt.date.min, item.id))
     if as_json:
-        rows = [DocumentOut.of(item, status_of(catalogue, item, None)).model_dump(mode="json") for item in documents]
+        rows = [DocumentOut.of(item, catalogue.status_of(item, None)).model_dump(mode="json") for item in documents]
         _print_json({"documents": rows})
         return
     for item in documents:
-        print(f"{item.published or '—'}  {status_of(catalogue, item, None):<16} {item.id}  {item.title}")
+        print(f"{item.published or '—'}  {catalogue.status_of(item, None):<16} {item.id}  {item.title}")
 
 
 @corpus_app.command("show")
@@ -209,7 +208,6 @@ def corpus_show(document_id: str, as_json: AsJson = False) -> None:
     """Print one document with its metadata."""
     from briefbot.api.schemas import DocumentTextOut
     from briefbot.errors import NotFoundError
-    from briefbot.retrieval import status_of
 
     catalogue = _open_record().catalogue()
     document = catalogue.documents.get(document_id)
@@ -217,7 +215,7 @@ def corpus_show(document_id: str, as_json: AsJson = False) -> None:
         raise NotFoundError(
             f"expected the id of a document in the corpus; got {document_id}; `briefbot corpus list` shows them"
         )
-    full = DocumentTextOut.full(document, status_of(catalogue, document, None), catalogue.lineage)
+    full = DocumentTextOut.full(document, catalogue.status_of(document, None), catalogue.lineage)
     plain = full.model_dump(mode="json")
     if as_json:
         _print_json(plain)

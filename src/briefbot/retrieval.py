@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from briefbot.background import BACKGROUND
-from briefbot.corpus import Catalogue, Corpus
+from briefbot.catalogue import Catalogue, PassageTable, china_today
+from briefbot.corpus import Corpus
 from briefbot.embedding import Embedder
 from briefbot.index import LANGUAGES, PassageIndex
-from briefbot.lexical import TermWeights
-from briefbot.models import Document, Filters, FoundBy, Language, Query, ScoredPassage, Status
+from briefbot.lexical import POSTINGS, TermWeights
+from briefbot.models import Document, FoundBy, Language, Query, ScoredPassage, Status
 from briefbot.question_kinds import articles_in
 from briefbot.terms import query_terms
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Vectors = NDArray[np.float32]
+    Mask = NDArray[np.bool_]
 
 SENTENCE_WEIGHT = 0.5
 LEXICAL_WEIGHT = 9.0
@@ -52,18 +53,20 @@ the articles asked for. On the development questions right documents come first 
 VERSION_MARGIN = 2.0
 """Within this distance of the text that it replaced, the newer one comes first."""
 
-CANDIDATES = 60
-"""Passages of each language that each search contributes before they are scored."""
+CANDIDATES = 40
+"""Passages of each language that each search contributes before they are scored; with 60 no figure is another."""
 
-OVERFETCH = 5
-"""Under filters, so many times more neighbours are asked for at first."""
-
-EXACT_PASSAGES = 1500
-"""Where filters leave no more passages than this, their vectors are compared one by one; where they leave more, as many
-neighbours are asked for as should hold enough that pass, and more where they do not."""
+FEWEST_FILTERED = 20
+EXACT_PASSAGES = 500
+OVERFETCH = 4
+"""Where filters leave no more than `EXACT_PASSAGES`, their vectors are compared one by one. Where they leave more, as many
+neighbours are asked for as should hold this many that pass, and `OVERFETCH` times more where they do not."""
 
 SENTENCES_READ = 40
 """Passages of a language, by nearness and words, whose sentences are compared: reading them is the larger part of a search."""
+
+TERMS_KEPT = 50_000
+"""Terms whose frequency in the record is remembered."""
 
 SAMPLE = 300
 """Passages of a language against which a similarity is judged high or low."""
@@ -86,65 +89,6 @@ class RetrievalParts:
     sentences: bool = True
     lexical: bool = True
     glossary: bool = True
-
-
-def china_today() -> dt.date:
-    """Today in China, where the documents' days are counted."""
-    return dt.datetime.now(dt.timezone(dt.timedelta(hours=8))).date()
-
-
-def admitted_documents(
-    catalogue: Catalogue, filters: Filters, as_of: dt.date | None, sets: DocumentSets | None = None
-) -> dict[str, Document] | None:
-    """The documents that filters and date leave, by id; None where nothing is restricted.
-
-    `sets` are those of the catalogue, where somebody keeps them.
-    """
-    if as_of is None and filters.is_empty():
-        return None
-    chosen = (sets or DocumentSets(catalogue)).choose(filters, as_of)
-    if filters.status:
-        day = as_of or china_today()
-        chosen = {id_ for id_ in chosen if catalogue.lineage.status_on(catalogue.documents[id_], day) in filters.status}
-    return {id_: catalogue.documents[id_] for id_ in sorted(chosen)}
-
-
-class DocumentSets:
-    """The documents of a catalogue by what filters ask for, so that a filter costs set operations and no scan."""
-
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._by_value: dict[tuple[str, str], set[str]] = {}
-        for document in catalogue.documents.values():
-            values: list[tuple[str, str]] = [("kind", document.kind), ("language", document.language)]
-            values += [("issuer", issuer) for issuer in document.issuer]
-            values += [("topic", topic) for topic in document.topics]
-            for value in values:
-                self._by_value.setdefault(value, set()).add(document.id)
-        dated = sorted((item.published, item.id) for item in catalogue.documents.values() if item.published)
-        self._days = [day for day, _ in dated]
-        self._dated = [id_ for _, id_ in dated]
-        self._all = set(catalogue.documents)
-
-    def choose(self, filters: Filters, as_of: dt.date | None) -> set[str]:
-        """The documents that pass every filter but the status."""
-        chosen = self._all
-        for field in ("kind", "issuer", "topic", "language"):
-            wanted = getattr(filters, field)
-            if wanted:
-                chosen = chosen & set().union(*(self._by_value.get((field, value), set()) for value in wanted))
-        if filters.document_id:
-            chosen = chosen & set(filters.document_id)
-        last = min((day for day in (filters.published_to, as_of) if day), default=None)
-        if filters.published_from or last:
-            start = bisect_left(self._days, filters.published_from) if filters.published_from else 0
-            end = bisect_right(self._days, last) if last else len(self._days)
-            chosen = chosen & set(self._dated[start:end])
-        return chosen
-
-
-def status_of(catalogue: Catalogue, document: Document, as_of: dt.date | None) -> Status:
-    """The status of a document on the day asked about, or today."""
-    return catalogue.lineage.status_on(document, as_of or china_today()) or "final"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,19 +117,19 @@ class _Candidates:
     lexical: frozenset[str]
     scores: dict[str, float]
     sentences: dict[str, tuple[tuple[float, ...], tuple[float, ...]]]
-    terms: dict[str, list[str]]
+    terms: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a search needs to know of the whole record: samples, passages by document and language, a passage's usual length."""
+    """What a search needs to know of the whole record: its passages, samples, a passage's usual length,
+    and in how many passages the terms asked for so far occur."""
 
     version: str
+    passages: PassageTable
     samples: dict[Language, _Sample]
-    passages_of: Mapping[tuple[str, Language], int]
-    passages: int
     typical_length: float
-    sets: DocumentSets
+    frequencies: dict[str, int]
 
 
 class Retriever:
@@ -220,10 +164,13 @@ class Retriever:
             query = replace(query, translation="", translated_terms="")
         catalogue = self._corpus.catalogue()
         known = self._know(catalogue)
-        admitted = admitted_documents(catalogue, query.filters, query.as_of, known.sets)
-        if admitted is not None and not admitted:
+        admitted = catalogue.choose(query.filters, query.as_of)
+        if admitted is not None and not admitted.any():
             return []
-        found = [self._search_language(query, language, known, admitted) for language in known.samples]
+        found = [
+            self._search_language(query, language, known, known.passages.select(language, admitted))
+            for language in known.samples
+        ]
         scores = {id_: score for part in found for id_, score in part.scores.items()}
         sentences = {id_: value for part in found for id_, value in part.sentences.items()}
         owners = self._corpus.document_ids_of(scores)
@@ -233,7 +180,7 @@ class Retriever:
         terms = {id_: value for part in found for id_, value in part.terms.items()}
         candidates = _drop_repeats(_cap_per_document(ordered, owners, limit), terms, top_k)
         if query.asked == "change":
-            candidates = self._add_other_versions(catalogue, candidates, adjusted, owners, admitted)[:top_k]
+            candidates = self._add_other_versions(catalogue, candidates, adjusted, owners)[:top_k]
         passages = self._corpus.passages(candidates)
         chosen = [id_ for id_ in candidates if id_ in passages]
         dense = frozenset().union(*(part.dense for part in found))
@@ -244,19 +191,26 @@ class Retriever:
         ]
 
     def _adjust(
-        self, query: Query, catalogue: Catalogue, scores: Mapping[str, float], owners: Mapping[str, str]
+        self,
+        query: Query,
+        catalogue: Catalogue,
+        scores: Mapping[str, float],
+        owners: Mapping[str, str],
     ) -> dict[str, float]:
         """Scores with what version, time and article numbers add or take away."""
         locators = self._corpus.locators_of(scores) if query.articles else {}
-        by_document = {id_: _judge_version(catalogue, catalogue.documents[id_], query) for id_ in set(owners.values())}
+        documents = {id_: catalogue.documents[id_] for id_ in set(owners.values()) if id_ in catalogue.documents}
+        day = query.as_of or china_today()
+        ended = {id_ for id_ in documents if catalogue.status_on(id_, day) in ENDED}
+        by_document = {id_: _judge_version(item, id_ in ended, query) for id_, item in documents.items()}
         adjusted = {
             id_: score
             + by_document[owners[id_]]
             + (ARTICLE_BONUS if not set(articles_in(locators.get(id_, ""))).isdisjoint(query.articles) else 0.0)
             for id_, score in scores.items()
-            if id_ in owners
+            if owners.get(id_) in documents
         }
-        return adjusted if query.wants_earlier else _put_newer_first(catalogue, adjusted, owners, query.as_of)
+        return adjusted if query.wants_earlier else _put_newer_first(catalogue, adjusted, owners, ended, day)
 
     def _add_other_versions(
         self,
@@ -264,7 +218,6 @@ class Retriever:
         candidates: list[str],
         scores: Mapping[str, float],
         owners: Mapping[str, str],
-        admitted: Mapping[str, Document] | None,
     ) -> list[str]:
         """Behind each of the first passages of a text with another version, the best passage of that version.
 
@@ -279,21 +232,20 @@ class Retriever:
                     continue
                 found = [each for each in rank_by(scores) if owners.get(each) == other]
                 aligned = [each for each in found if own and articles_in(locators.get(each, "")) == own]
-                if found and (admitted is None or other in admitted):
+                if found:
                     best = (aligned or found)[0]
                     result = [each for each in result if each != best]
                     result.insert(result.index(id_) + 1, best)
         return result
 
-    def _search_language(
-        self, query: Query, language: Language, known: _Known, admitted: Mapping[str, Document] | None
-    ) -> _Candidates:
+    def _search_language(self, query: Query, language: Language, known: _Known, admitted: Mask) -> _Candidates:
+        """Candidates among the passages of a language that `admitted` holds."""
         vector = self._vector_for(query, language)
         has_vectors = self._parts.dense or self._parts.sentences
-        dense = [id_ for id_, _ in self._search_dense(vector, language, known, admitted)] if has_vectors else []
+        dense = self._search_dense(vector, language, known, admitted) if has_vectors else []
         terms = query_terms(query.words_for(language)) if self._parts.lexical else []
-        weights = TermWeights(terms, self._corpus.document_frequencies(terms), known.passages)
-        lexical = self._corpus.search_terms(weights.pick_rare(), CANDIDATES, admitted, language)
+        weights = TermWeights(terms, self._frequencies(known, terms), len(known.passages.ids))
+        lexical = known.passages.ids_of(self._corpus.rank_terms(weights.pick_rare(), POSTINGS), admitted)[:CANDIDATES]
         ids = list(dict.fromkeys([*dense, *lexical]))
         mean, deviation, sentence_mean, sentence_deviation = known.samples[language].spread(vector)
         rows, vectors = self._corpus.vectors_of(ids)
@@ -301,7 +253,7 @@ class Retriever:
         word_weight = LEXICAL_WEIGHT if language == query.language else ACROSS_WEIGHT
         scores = {
             id_: (float(near) if self._parts.dense else 0.0)
-            + word_weight * weights.share(held.get(id_, ()), known.typical_length)
+            + word_weight * weights.share(held.get(id_, ""), known.typical_length)
             for id_, near in zip(rows, (vectors @ vector - mean) / deviation if rows else (), strict=True)
         }
         best = rank_by(scores)[:SENTENCES_READ]
@@ -327,21 +279,31 @@ class Retriever:
         corrected: Vectors = vector - CORRECTION * self._common[query.language]
         return corrected
 
+    def _frequencies(self, known: _Known, terms: Sequence[str]) -> dict[str, int]:
+        """In how many passages these terms occur; asked of the record once, common words take it long."""
+        missing = [term for term in terms if term not in known.frequencies]
+        if missing:
+            if len(known.frequencies) > TERMS_KEPT:
+                known.frequencies.clear()
+            known.frequencies.update(dict.fromkeys(missing, 0) | self._corpus.document_frequencies(missing))
+        return known.frequencies
+
     def _know(self, catalogue: Catalogue) -> _Known:
         """What is read once per version of the record."""
         version = catalogue.version
         if self._known is None or self._known.version != version:
             drawn = {language: self._draw_sample(language) for language in LANGUAGES}
-            counts = self._corpus.count_passages_by_document()
             sampled = [id_ for language in LANGUAGES for id_ in self._corpus.sample_passages(language, SAMPLE)]
-            lengths = [len(terms) for terms in self._corpus.index_terms_of(sampled).values()]
+            lengths = [words.count(" ") + 1 for words in self._corpus.index_terms_of(sampled).values()]
+            passages = PassageTable.of(self._corpus.list_passages(), catalogue.table)
             self._known = _Known(
                 version=version,
-                samples={language: sample for language, sample in drawn.items() if sample},
-                passages_of=counts,
-                passages=sum(counts.values()),
+                passages=passages,
+                samples={
+                    language: sample for language, sample in drawn.items() if sample and language in passages.is_of
+                },
                 typical_length=sum(lengths) / max(1, len(lengths)),
-                sets=DocumentSets(catalogue),
+                frequencies={},
             )
         return self._known
 
@@ -359,63 +321,62 @@ class Retriever:
         owners = np.repeat(np.arange(len(ids)), [len(sentences.get(id_, ())) for id_ in ids])
         return _Sample(passages, np.concatenate([sentences[id_] for id_ in ids if id_ in sentences]), owners)
 
-    def _search_dense(
-        self, vector: Vectors, language: Language, known: _Known, admitted: Mapping[str, Document] | None
-    ) -> list[tuple[str, float]]:
+    def _search_dense(self, vector: Vectors, language: Language, known: _Known, admitted: Mask) -> list[str]:
+        """The nearest passages among those that `admitted` holds."""
+        import numpy as np
+
         index = self._index
-        if index is None or index.version != known.version:
-            return self._search_exact(vector, language, admitted)
-        if admitted is None:
-            return index.search(vector, CANDIDATES, language)
-        left = sum(known.passages_of.get((id_, language), 0) for id_ in admitted)
-        if left <= EXACT_PASSAGES:
-            return self._search_exact(vector, language, admitted)
+        left = int(np.count_nonzero(admitted))
+        if index is None or index.version != known.version or left <= EXACT_PASSAGES:
+            rows = np.flatnonzero(admitted)
+            return self._search_exact(vector, [known.passages.ids[row] for row in rows.tolist()])
         total = index.count(language)
-        wanted = max(CANDIDATES * OVERFETCH, 3 * CANDIDATES * total // (2 * left))
+        if left >= total:
+            return [id_ for id_, _ in index.search(vector, CANDIDATES, language)]
+        wanted = max(CANDIDATES, 5 * FEWEST_FILTERED * total // (4 * left))
         while True:
             neighbours = index.search(vector, wanted, language)
-            owners = self._corpus.document_ids_of(id_ for id_, _ in neighbours)
-            kept = [(id_, similarity) for id_, similarity in neighbours if owners.get(id_) in admitted]
-            if len(kept) >= CANDIDATES or len(neighbours) >= total:
+            kept = known.passages.keep((id_ for id_, _ in neighbours), admitted)
+            if len(kept) >= FEWEST_FILTERED or len(neighbours) >= total:
                 return kept[:CANDIDATES]
             wanted *= OVERFETCH
 
-    def _search_exact(
-        self, vector: Vectors, language: Language, admitted: Mapping[str, Document] | None
-    ) -> list[tuple[str, float]]:
-        """Nearest passages by comparing every vector of the record: the fallback, and the judge of the index."""
+    def _search_exact(self, vector: Vectors, ids: Sequence[str]) -> list[str]:
+        """Nearest passages by comparing every vector: where few are left, as the fallback, and as judge of the index."""
         import numpy as np
 
-        ids, vectors = self._corpus.vectors(admitted, language)
-        if not ids:
+        rows, vectors = self._corpus.vectors_of(ids)
+        if not rows:
             return []
-        similarities = vectors @ vector
-        order = np.argsort(-similarities, kind="stable")[:CANDIDATES]
-        return [(ids[row], float(similarities[row])) for row in order]
+        order = np.argsort(-(vectors @ vector), kind="stable")[:CANDIDATES]
+        return [rows[row] for row in order]
 
 
 def _put_newer_first(
-    catalogue: Catalogue, scores: Mapping[str, float], owners: Mapping[str, str], as_of: dt.date | None
+    catalogue: Catalogue,
+    scores: Mapping[str, float],
+    owners: Mapping[str, str],
+    ended: Set[str],
+    day: dt.date,
 ) -> dict[str, float]:
     """Scores in which a text stands behind the one that took its place, where that one answers nearly as well."""
     best: dict[str, float] = {}
     for id_, score in scores.items():
         best[owners[id_]] = max(score, best.get(owners[id_], score))
     lowered: dict[str, float] = {}
-    for document_id, own in best.items():
-        document = catalogue.documents[document_id]
-        if status_of(catalogue, document, as_of) in ENDED:
-            newer = catalogue.lineage.replacement(document, as_of or china_today())
-            theirs = best.get(newer.id) if newer else None
-            if theirs is not None and own - VERSION_MARGIN <= theirs <= own:
-                lowered[document_id] = own - theirs + 0.01
+    for document_id in ended & best.keys():
+        own = best[document_id]
+        newer = catalogue.lineage.replacement(catalogue.documents[document_id], day)
+        theirs = best.get(newer.id) if newer else None
+        if theirs is not None and own - VERSION_MARGIN <= theirs <= own:
+            lowered[document_id] = own - theirs + 0.01
     return {id_: score - lowered.get(owners[id_], 0.0) for id_, score in scores.items()}
 
 
-def _judge_version(catalogue: Catalogue, document: Document, query: Query) -> float:
+def _judge_version(document: Document, has_ended: bool, query: Query) -> float:
     """What a document's version and its time are worth for a question."""
     worth = 0.0
-    if not query.wants_earlier and status_of(catalogue, document, query.as_of) in ENDED:
+    if not query.wants_earlier and has_ended:
         worth -= EARLIER_PENALTY
     if query.period is not None and document.published is not None:
         first, last = query.period
@@ -449,14 +410,14 @@ def _cap_per_document(ordered: Sequence[str], documents: Mapping[str, str], limi
     return kept
 
 
-def _drop_repeats(ordered: Sequence[str], terms: Mapping[str, Sequence[str]], most: int) -> list[str]:
+def _drop_repeats(ordered: Sequence[str], terms: Mapping[str, str], most: int) -> list[str]:
     """The first `most` passages that do not repeat an earlier one nearly word for word, as syndicated stories do."""
     kept: list[str] = []
     bags: list[frozenset[str]] = []
     for id_ in ordered:
         if len(kept) == most:
             break
-        bag = frozenset(terms.get(id_, ()))
+        bag = frozenset(terms.get(id_, "").split())
         if all(len(bag & other) < REPEATED * len(bag | other) for other in bags) or not bag:
             kept.append(id_)
             bags.append(bag)

@@ -13,7 +13,6 @@ from briefbot.answering import Briefbot
 from briefbot.api import schemas
 from briefbot.errors import BusyError, NotFoundError
 from briefbot.models import Filters, Turn
-from briefbot.retrieval import admitted_documents, status_of
 
 T = TypeVar("T")
 
@@ -87,12 +86,11 @@ async def get_documents(
 
 def _list_documents(bot: Briefbot, query: DocumentsQuery, filters: Filters) -> schemas.DocumentListOut:
     catalogue = bot.corpus.catalogue()
-    admitted = admitted_documents(catalogue, filters, query.as_of)
-    documents = list((catalogue.documents if admitted is None else admitted).values())
+    documents = list(catalogue.admit(filters, query.as_of).values())
     documents.sort(key=lambda document: (document.published or dt.date.min, document.id), reverse=True)
     page = documents[query.offset : query.offset + query.limit]
     return schemas.DocumentListOut(
-        documents=[schemas.DocumentOut.of(item, status_of(catalogue, item, query.as_of)) for item in page],
+        documents=[schemas.DocumentOut.of(item, catalogue.status_of(item, query.as_of)) for item in page],
         total=len(documents),
         limit=query.limit,
         offset=query.offset,
@@ -112,7 +110,7 @@ async def get_document(
         raise NotFoundError(
             f"document_id: expected the id of a document in the corpus; got {document_id[:80]}; GET /v1/documents lists them"
         )
-    status = catalogue.lineage.status_on(document, as_of) if as_of else status_of(catalogue, document, None)
+    status = catalogue.lineage.status_on(document, as_of) if as_of else catalogue.status_of(document, None)
     return schemas.DocumentTextOut.full(document, status, catalogue.lineage)
 
 
