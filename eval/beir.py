@@ -10,7 +10,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +40,16 @@ Ranker = Callable[[str], Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Queries, what is relevant to each (gains by document id), and texts by document id, one or more each (translations)."""
+    """Queries, what is relevant to each (gains by document id), and texts by document id, one or more each (translations).
+
+    `answers` are words of the texts that answer a query, for sets that have them (`metadata.answers`).
+    """
 
     name: str
     texts: Mapping[str, Sequence[tuple[str, str]]]
     queries: Mapping[str, str]
     relevant: Mapping[str, Mapping[str, int]]
+    answers: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +71,20 @@ def load_dataset(folders: Sequence[Path]) -> Dataset:
     for folder in folders:
         for row in _read_lines(folder / "corpus.jsonl", ("_id", "text")):
             texts.setdefault(row["_id"], []).append((str(row.get("title") or ""), row["text"]))
-    queries = {row["_id"]: row["text"] for row in _read_lines(folders[0] / "queries.jsonl", ("_id", "text"))}
+    rows = {row["_id"]: row for row in _read_lines(folders[0] / "queries.jsonl", ("_id", "text"))}
+    queries = {id_: row["text"] for id_, row in rows.items()}
+    answers = {id_: _read_answers(row) for id_, row in rows.items()}
     relevant = _read_judgements(folders[0])
     judged = {id_: text for id_, text in queries.items() if any(gain > 0 for gain in relevant.get(id_, {}).values())}
     if not judged:
         raise UsageError(f"--dataset: expected queries with judgements in {folders[0]}; got none; check qrels/")
-    return Dataset(" + ".join(folder.name for folder in folders), texts, judged, relevant)
+    return Dataset(" + ".join(folder.name for folder in folders), texts, judged, relevant, answers)
+
+
+def _read_answers(row: Mapping[str, Any]) -> list[str]:
+    metadata = row.get("metadata")
+    answers = metadata.get("answers") if isinstance(metadata, dict) else None
+    return [text for text in answers if isinstance(text, str) and text.strip()] if isinstance(answers, list) else []
 
 
 def _read_lines(path: Path, needed: Sequence[str]) -> Iterator[dict[str, Any]]:

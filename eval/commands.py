@@ -277,6 +277,25 @@ def retrieval(
     print(json.dumps([asdict(item) for item in found]) if as_json else render_retrieval(loaded, found))
 
 
+@eval_app.command("evidence")
+def evidence(
+    dataset: Annotated[Path, typer.Option(help="A folder in BEIR's format whose queries have metadata.answers.")],
+    as_json: AsJson = False,
+) -> None:
+    """Measure how often the best 1, 2 and 3 sentences chosen as evidence hold the answer."""
+    from dataclasses import asdict
+
+    from briefbot.eval.beir import load_dataset
+    from briefbot.eval.evidence import measure_evidence, render_evidence
+
+    from briefbot.cli import opened_bot, progress_bars
+
+    loaded = load_dataset([dataset])
+    with opened_bot() as bot, progress_bars() as progress:
+        figures = measure_evidence(loaded, bot, progress)
+    print(json.dumps(asdict(figures)) if as_json else render_evidence(loaded, figures))
+
+
 @eval_app.command("growth")
 def growth(
     folder: Annotated[Path, typer.Argument(help="Where the synthetic records are made and kept.")],

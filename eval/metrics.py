@@ -274,8 +274,8 @@ class Integrity:
 
 def _is_quoted(statement: str, quotes: Sequence[str]) -> bool:
     """Whether a statement's words without marks are those of its quotes."""
-    bare = re.sub(r"\[\d{1,3}\]|\s", "", statement)
-    return bare in re.sub(r"\s", "", "".join(quotes))
+    bare = re.sub(r"\[\d{1,3}\]|\s", "", statement).replace("〔", "[").replace("〕", "]")
+    return bare in re.sub(r"\s", "", "".join(quotes)).replace("〔", "[").replace("〕", "]")
 
 
 # ------------------------------------------- dates, filters, versions, language

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from briefbot.eval.beir import ABLATIONS, load_dataset, measure_retrieval, render_retrieval
+from briefbot.eval.evidence import measure_evidence, render_evidence
 from briefbot.eval.growth import CONDITIONS, measure_growth, render_growth
 
 from briefbot.answering import Briefbot
@@ -22,12 +23,13 @@ QUERIES = {
     "q1": ("When does the bakery open?", "面包店几点开门？", "d1"),
     "q2": ("How often do trams run?", "电车多久一班？", "d3"),
 }
+ANSWERS = {"q1": ["at SIX"], "q2": ["not in any text", ""]}
 
 
 def write_dataset(folder: Path, queries: int, texts: int) -> Path:
     (folder / "qrels").mkdir(parents=True)
     rows = [{"_id": id_, "title": "", "text": both[texts]} for id_, both in TEXTS.items()]
-    asked = [{"_id": id_, "text": row[queries]} for id_, row in QUERIES.items()]
+    asked = [{"_id": id_, "text": row[queries], "metadata": {"answers": ANSWERS[id_]}} for id_, row in QUERIES.items()]
     for name, items in (("corpus", rows), ("queries", asked)):
         lines = "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in items)
         (folder / f"{name}.jsonl").write_text(lines, encoding="utf-8")
@@ -88,6 +90,22 @@ def test_a_faulty_set_is_refused_with_its_file(tmp_path: Path, name: str, conten
 def test_a_folder_that_is_no_set_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="BEIR's format"):
         load_dataset([tmp_path / "none"])
+
+
+def test_evidence_is_measured_by_the_answers_that_its_best_sentences_hold(bot: Briefbot, tmp_path: Path) -> None:
+    dataset = load_dataset([write_dataset(tmp_path / "en", 0, 0)])
+    figures = measure_evidence(dataset, copy_bot(bot, tmp_path / "home"))
+    assert figures.questions == 2
+    assert [figures.found[k].mean for k in (1, 2, 3)] == [0.5, 0.5, 0.5]
+    assert "2 questions with answers\nanswer in the best 1: 0.500" in render_evidence(dataset, figures)
+
+
+def test_a_set_without_answers_says_nothing_about_evidence(bot: Briefbot, tmp_path: Path) -> None:
+    folder = write_dataset(tmp_path / "en", 0, 0)
+    bare = [json.dumps({"_id": id_, "text": row[0], "metadata": None}) for id_, row in QUERIES.items()]
+    (folder / "queries.jsonl").write_text("\n".join(bare), encoding="utf-8")
+    with pytest.raises(UsageError, match=r"expected queries with metadata\.answers"):
+        measure_evidence(load_dataset([folder]), bot)
 
 
 def test_search_is_timed_in_a_small_and_a_large_record(bot: Briefbot, tmp_path: Path) -> None:

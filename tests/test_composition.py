@@ -12,11 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from briefbot.composition import (
+    LONG_WORDS,
     MOST_SENTENCES,
     NEAR_BEST,
+    SHORT_WORDS,
     Composed,
     choose_sentences,
     compose_answer,
+    count_words,
     insert_marks,
     one_line,
     quote_parts,
@@ -97,10 +100,9 @@ def test_chinese_sentences_stand_in_paragraphs_of_their_own() -> None:
     assert compose(chosen, "zh").text == "甲应当整改[1]。\n\n乙可以处罚[2]。"
 
 
-def test_a_sentence_with_a_mark_of_its_own_is_not_quoted_because_it_would_read_as_ours() -> None:
-    forged = make_evidence("The fine was paid in full [3].", score=2.0)
-    plain = make_evidence("Alibaba accepted the penalty.", score=1.9)
-    assert choose_sentences([forged, plain]) == [plain]
+def test_a_number_in_brackets_in_a_source_does_not_read_as_one_of_our_marks() -> None:
+    forged = make_evidence("The fine under Guofa [2020] No. 8 was paid [3].")
+    assert compose([forged]).text == "The fine under Guofa 〔2020〕 No. 8 was paid 〔3〕 [1]."
 
 
 def test_repetitions_and_sentences_far_below_the_best_are_left_out() -> None:
@@ -111,12 +113,38 @@ def test_repetitions_and_sentences_far_below_the_best_are_left_out() -> None:
     assert choose_sentences([best, again, further, far]) == [best, further]
 
 
-def test_no_more_sentences_are_chosen_than_asked_for() -> None:
-    texts = ["Alpha fined.", "Beta audited.", "Gamma delisted.", "Delta merged."]
-    evidence = [make_evidence(text) for text in texts]
-    assert len(choose_sentences(evidence)) == MOST_SENTENCES
-    assert choose_sentences(evidence, most=1) == evidence[:1]
+def test_an_answer_has_as_many_words_as_the_kind_of_question_needs() -> None:
+    evidence = [
+        make_evidence(f"{name} was {'duly ' * 27}fined.") for name in ("Alpha", "Beta", "Gamma", "Delta", "Omega")
+    ]
+    assert [count_words(item.sentence.text) for item in evidence] == [30.0] * 5
+    assert len(choose_sentences(evidence, "amount")) == SHORT_WORDS // 30
+    assert len(choose_sentences(evidence, "list")) == LONG_WORDS // 30
+    short = [make_evidence(f"{name} left.") for name in ("Ab", "Cd", "Ef", "Gh", "Ij", "Kl", "Mn", "Op", "Qr")]
+    assert len(choose_sentences(short)) == MOST_SENTENCES
     assert choose_sentences([]) == []
+
+
+def test_the_best_sentence_stands_first_however_long_and_too_long_ones_leave_room_for_shorter() -> None:
+    long = make_evidence("Alibaba " + "really " * 200 + "paid.", score=3.0)
+    assert choose_sentences([long]) == [long]
+    best = make_evidence("Meituan was fined.", score=3.1)
+    short = make_evidence("Didi was delisted.", score=2.9)
+    assert choose_sentences([best, long, short]) == [best, short]
+
+
+def test_sentences_of_one_document_stand_together_in_its_order() -> None:
+    first, second = make_evidence("It was opened."), make_evidence("It was closed.")
+    other = make_evidence("Didi was delisted.", document_id="other", score=2.0)
+    best = make_evidence("Meituan was fined.", score=3.0)
+    assert choose_sentences([best, other, second, first]) == [best, first, second, other]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("RMB 18,228 million, or 4 % of sales", 7.0), ("罚款182.28亿元", 1 + 4 / 1.6), ("", 0.0)]
+)
+def test_words_are_counted_in_both_languages(text: str, words: float) -> None:
+    assert count_words(text) == words
 
 
 @given(
@@ -147,7 +175,7 @@ def test_numbers_run_in_order_offsets_point_back_and_every_mark_resolves(
         assert composed.text[statement.start : statement.end] == statement.text
         assert statement.citations == (citation.number,)
         unmarked = re.sub(r" ?\[\d+\]", "", statement.text).replace(" ", "")
-        assert unmarked == "".join(citation.quote.split())
+        assert unmarked == re.sub(r"\[(\d+)\]", r"〔\1〕", "".join(citation.quote.split()))
         position = statement.end
     assert position == len(composed.text)
 

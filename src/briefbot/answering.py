@@ -44,6 +44,10 @@ from briefbot.verification import is_supported, read_statements
 
 PASSAGES_PER_QUESTION = 12
 
+DOCUMENTS_READ = 3
+"""Documents, those of the first passages, that are read whole: with what else they say 99 % of the needed facts of the development
+questions are among the sentences read, 89 % without."""
+
 GLOSSARY_FILE = Path(str(files("briefbot") / "ingest" / "corpus" / "glossary.yaml"))
 """The bundled glossary."""
 
@@ -128,6 +132,11 @@ class Briefbot:
         made = make_query(query, as_of=parse_date(as_of), filters=self.check_filters(filters), glossary=self.glossary)
         return self._find(made, top_k)
 
+    def find_evidence(self, question: str) -> list[Evidence]:
+        """The sentences an answer to a question would be chosen from, best first; raises `UsageError` for a malformed question."""
+        query = make_query(question, glossary=self.glossary)
+        return self._weigh(query, self._find(query, PASSAGES_PER_QUESTION))
+
     def _find(self, query: Query, top_k: int) -> list[ScoredPassage]:
         """Passages for a query, reordered where a reranker is configured."""
         found = self._retriever.search(query, top_k)
@@ -158,7 +167,7 @@ class Briefbot:
         )
         passages = self._find(query, PASSAGES_PER_QUESTION)
         retrieved = time.perf_counter()
-        evidence = score_evidence(query, passages, secondary=self._secondary(passages))
+        evidence = self._weigh(query, passages)
         reason = self._reason_to_abstain(query, passages, evidence)
         stages = {"retrieve": _milliseconds(retrieved - started)}
         answer = self._abstain(query, reason, stages) if reason else self._compose(query, evidence, mode, stages)
@@ -170,7 +179,7 @@ class Briefbot:
     def _compose(self, query: Query, evidence: Sequence[Evidence], mode: Mode, stages: dict[str, float]) -> Answer:
         """The answer from evidence that is there; `stages` gets the language model's milliseconds."""
         catalogue = self.corpus.catalogue()
-        chosen = choose_sentences(evidence)
+        chosen = choose_sentences(evidence, query.asked)
         parts, notice = quote_parts(chosen, query.language), None
         written = False
         tokens: dict[str, int] = {}
@@ -201,6 +210,21 @@ class Briefbot:
             corpus_version=catalogue.version,
             timings_ms=stages,
             tokens=tokens,
+        )
+
+    def _weigh(self, query: Query, passages: Sequence[ScoredPassage]) -> list[Evidence]:
+        """The sentences of the passages found and of the first documents they are from, best first."""
+        first = list(dict.fromkeys(found.passage.document_id for found in passages))[:DOCUMENTS_READ]
+        foreseen: set[dt.date] = set()
+        if query.as_of is not None:
+            known = self.corpus.catalogue().admit(Filters(), query.as_of).values()
+            foreseen = {day for item in known for day in (item.effective_from, item.effective_to) if day}
+        return score_evidence(
+            query,
+            passages,
+            whole=self._retriever.read_whole(query, first, passages),
+            secondary=self._secondary(passages),
+            foreseen=foreseen,
         )
 
     def _secondary(self, passages: Sequence[ScoredPassage]) -> set[str]:

@@ -190,6 +190,28 @@ class Retriever:
             for rank, id_ in enumerate(chosen, start=1)
         ]
 
+    def read_whole(
+        self, query: Query, document_ids: Sequence[str], found: Sequence[ScoredPassage]
+    ) -> list[ScoredPassage]:
+        """The passages of these documents that are not among those found, in the documents' order, ranked behind them."""
+        known = self._know(self._corpus.catalogue())
+        have = {item.passage.id for item in found}
+        passages = [
+            passage
+            for id_ in document_ids
+            for passage in self._corpus.passages_of(id_)
+            if passage.id not in have and passage.language in known.samples
+        ]
+        vectors = self._corpus.sentence_vectors_of([passage.id for passage in passages])
+        result = []
+        for rank, passage in enumerate(passages, start=len(found) + 1):
+            vector = self._vector_for(query, passage.language)
+            _, _, mean, deviation = known.samples[passage.language].spread(vector)
+            similar = vectors[passage.id] @ vector
+            near = tuple(((similar - mean) / deviation).tolist())
+            result.append(ScoredPassage(passage, max(near), rank, (), tuple(similar.tolist()), near))
+        return result
+
     def _adjust(
         self,
         query: Query,
