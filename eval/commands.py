@@ -296,6 +296,25 @@ def evidence(
     print(json.dumps(asdict(figures)) if as_json else render_evidence(loaded, figures))
 
 
+@eval_app.command("verifier")
+def verifier(
+    pairs: Annotated[Path | None, typer.Option(help="Pairs (JSON Lines); the bundled ones by default.")] = None,
+    split: Annotated[str | None, typer.Option(help="dev or test; both by default.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how many unsupported statements the verifier refuses, by what is wrong with them."""
+    from dataclasses import asdict
+
+    from briefbot.eval.verifier import PAIRS_FILE, load_pairs, measure_verifier, render_verifier
+
+    from briefbot.cli import opened_bot
+
+    loaded = load_pairs(pairs or PAIRS_FILE, split=_check_split(split))
+    with opened_bot() as bot:
+        figures = measure_verifier(bot.verifier, loaded)
+    print(json.dumps(asdict(figures)) if as_json else render_verifier(figures))
+
+
 @eval_app.command("growth")
 def growth(
     folder: Annotated[Path, typer.Argument(help="Where the synthetic records are made and kept.")],

@@ -111,38 +111,67 @@ def service(settings: Settings, bot: Briefbot) -> Iterator[str]:
 
 
 @dataclass
-class ModelServer:
-    """An OpenAI-compatible server that says what it is told to, and keeps what it was asked."""
+class Reply:
+    """What the model server does with one request: says `text` piece by piece, or fails in one of the ways servers fail."""
 
-    replies: list[tuple[int, str]] = field(default_factory=list)
+    text: str = ""
+    status: int = 200
+    raw: bytes | None = None
+    """Sent as it is in the place of an answer."""
+    silent_before: float = 0.0
+    silent_after: tuple[int, float] = (0, 0.0)
+    """After so many pieces, so many seconds of silence."""
+    pause: float = 0.0
+    """Seconds before every piece."""
+
+
+@dataclass
+class ModelServer:
+    """An OpenAI-compatible server that streams what it is told to, and keeps what it was asked."""
+
+    replies: list[Reply | tuple[int, str]] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
     url: str = ""
+
+
+def _chunks(text: str) -> Iterator[bytes]:
+    """The events of a streamed answer, a few characters each, and the tokens last."""
+    head = {"id": "x", "object": "chat.completion.chunk", "created": 0, "model": "m"}
+    for at in range(0, len(text), 7):
+        delta = {"role": "assistant", "content": text[at : at + 7]}
+        yield _event({**head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
+    yield _event({**head, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+    yield _event({**head, "choices": [], "usage": usage})
+    yield b"data: [DONE]\n\n"
+
+
+def _event(value: object) -> bytes:
+    return f"data: {json.dumps(value)}\n\n".encode()
 
 
 @pytest.fixture
 def model_server() -> Iterator[ModelServer]:
     state = ModelServer()
+    over = threading.Event()
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             state.asked.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-            status, text = state.replies.pop(0)
-            message = {"role": "assistant", "content": text}
-            body = json.dumps(
-                {
-                    "id": "x",
-                    "object": "chat.completion",
-                    "created": 0,
-                    "model": "m",
-                    "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-                    "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
-                }
-            ).encode()
-            self.send_response(status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(body)))
+            given = state.replies.pop(0)
+            reply = given if isinstance(given, Reply) else Reply(given[1], given[0])
+            over.wait(reply.silent_before)
+            self.send_response(reply.status)
+            self.send_header("content-type", "text/event-stream" if reply.status == 200 else "application/json")
             self.end_headers()
-            self.wfile.write(body)
+            pieces = [reply.raw] if reply.raw is not None else _chunks(reply.text) if reply.status == 200 else [b"{}"]
+            try:
+                for number, piece in enumerate(pieces):
+                    over.wait(reply.pause + (reply.silent_after[1] if number == reply.silent_after[0] else 0.0))
+                    self.wfile.write(piece)
+                    self.wfile.flush()
+            except OSError:  # the client has gone
+                pass
 
         def log_message(self, *_args: object) -> None:
             pass
@@ -152,5 +181,6 @@ def model_server() -> Iterator[ModelServer]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield state
+    over.set()
     server.shutdown()
     server.server_close()

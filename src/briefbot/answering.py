@@ -7,7 +7,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
@@ -17,8 +17,9 @@ from briefbot.catalogue import Catalogue
 from briefbot.composition import Part, choose_sentences, compose_answer, quote_parts
 from briefbot.corpus import Corpus
 from briefbot.embedding import Embedder, Progress, load_embedder
-from briefbot.errors import ModelError, UsageError
+from briefbot.errors import UsageError
 from briefbot.evidence import is_foreign, score_evidence
+from briefbot.generation import Generated, generate
 from briefbot.glossary import load_glossary
 from briefbot.index import PassageIndex
 from briefbot.language_model import LanguageModel
@@ -40,7 +41,7 @@ from briefbot.reranking import open_reranker
 from briefbot.retrieval import RetrievalParts, Retriever
 from briefbot.settings import Settings, load_settings, prepare_home
 from briefbot.texts import ABSTENTIONS, COVERAGE, EMPTY_CORPUS, NOTICES, STATUSES
-from briefbot.verification import is_supported, read_statements
+from briefbot.verification import Verifier
 
 PASSAGES_PER_QUESTION = 12
 
@@ -54,6 +55,9 @@ GLOSSARY_FILE = Path(str(files("briefbot") / "ingest" / "corpus" / "glossary.yam
 LEAST_NEARNESS = 2.4
 """Standard deviations by which the best sentence must stand above its language's passages: 98 % of the development questions
 with an answer are above."""
+
+Told = Callable[[str], None]
+"""Told the text of an answer while it grows."""
 
 _WORD = re.compile(r"[^\W\d_]", re.UNICODE)
 _log = logging.getLogger(__name__)
@@ -78,6 +82,7 @@ class Briefbot:
         self._retriever = Retriever(corpus, index, embedder, parts=parts)
         self._reranker = open_reranker(settings)
         self.glossary = load_glossary(GLOSSARY_FILE)
+        self.verifier = Verifier(self.glossary, self._liken)
         self._model = LanguageModel(settings) if settings.llm_url else None
 
     @classmethod
@@ -150,8 +155,12 @@ class Briefbot:
         as_of: dt.date | str | None = None,
         filters: Filters | None = None,
         mode: Mode = "auto",
+        told: Told | None = None,
     ) -> Answer:
-        """Answer a question from the corpus, or abstain; raises `UsageError` for a malformed request."""
+        """Answer a question from the corpus, or abstain; raises `UsageError` for a malformed request.
+
+        `told` is called with the answer's text as far as a model has written it and it has been checked, as it grows.
+        """
         started = time.perf_counter()
         if mode == "generative" and self.settings.llm_url is None:
             raise UsageError(
@@ -170,27 +179,33 @@ class Briefbot:
         evidence = self._weigh(query, passages)
         reason = self._reason_to_abstain(query, passages, evidence)
         stages = {"retrieve": _milliseconds(retrieved - started)}
-        answer = self._abstain(query, reason, stages) if reason else self._compose(query, evidence, mode, stages)
+        answer = self._abstain(query, reason, stages) if reason else self._compose(query, evidence, mode, stages, told)
         finished = time.perf_counter()
         stages["compose"] = _milliseconds(finished - retrieved - stages.get("generate", 0.0) / 1000)
         stages["total"] = _milliseconds(finished - started)
         return answer
 
-    def _compose(self, query: Query, evidence: Sequence[Evidence], mode: Mode, stages: dict[str, float]) -> Answer:
+    def _compose(
+        self, query: Query, evidence: Sequence[Evidence], mode: Mode, stages: dict[str, float], told: Told | None
+    ) -> Answer:
         """The answer from evidence that is there; `stages` gets the language model's milliseconds."""
         catalogue = self.corpus.catalogue()
         chosen = choose_sentences(evidence, query.asked)
-        parts, notice = quote_parts(chosen, query.language), None
-        written = False
-        tokens: dict[str, int] = {}
-        if self._model is not None and mode != "extractive":
-            started = time.perf_counter()
-            parts, notice, tokens = _write(self._model, query, chosen, parts)
-            written = any(part.support == "checked" for part in parts)
-            stages["generate"] = _milliseconds(time.perf_counter() - started)
         documents = {item.passage.document_id: catalogue.documents[item.passage.document_id] for item in chosen}
         statuses = {id_: catalogue.status_of(document, query.as_of) for id_, document in documents.items()}
-        composed = compose_answer(parts, documents, statuses, query.language)
+
+        def tell(parts: Sequence[Part]) -> None:
+            stages.setdefault("first_text", _milliseconds(time.perf_counter() - started))
+            if told:
+                told(compose_answer(parts, documents, statuses, query.language).text)
+
+        started = time.perf_counter()
+        made = Generated(quote_parts(chosen, query.language))
+        if self._model is not None and mode != "extractive":
+            made = generate(self._model, query, chosen, made.parts, self.verifier, told=tell)
+            stages["generate"] = _milliseconds(time.perf_counter() - started)
+        written = any(part.support == "checked" for part in made.parts)
+        composed = compose_answer(made.parts, documents, statuses, query.language)
         notices = (*_period_notice(query), *_notices(catalogue, composed.citations, query))
         return Answer(
             id=_new_id(),
@@ -205,12 +220,18 @@ class Briefbot:
             text=composed.text,
             statements=composed.statements,
             citations=composed.citations,
-            notices=(*notices, notice) if notice else notices,
+            notices=(*notices, made.notice) if made.notice else notices,
             confidence=_confidence(evidence[0]),
             corpus_version=catalogue.version,
             timings_ms=stages,
-            tokens=tokens,
+            tokens=made.tokens,
         )
+
+    def _liken(self, texts: Sequence[str], others: Sequence[str]) -> Sequence[Sequence[float]]:
+        """The cosines of texts' vectors, a row for each of the first."""
+        vectors = self.embedder.embed_passages([*texts, *others])
+        likeness: list[list[float]] = (vectors[: len(texts)] @ vectors[len(texts) :].T).tolist()
+        return likeness
 
     def _weigh(self, query: Query, passages: Sequence[ScoredPassage]) -> list[Evidence]:
         """The sentences of the passages found and of the first documents they are from, best first."""
@@ -290,34 +311,6 @@ class Briefbot:
                         got=value[:80],
                     )
         return filters
-
-
-def _write(
-    model: LanguageModel, query: Query, chosen: Sequence[Evidence], quoted: list[Part]
-) -> tuple[list[Part], Notice | None, dict[str, int]]:
-    """What the model writes, as far as its evidence supports it; the quoted parts and a notice where nothing is left.
-
-    With the tokens that the model read and wrote.
-
-    A sentence that fails is replaced by the evidence it cites, or dropped where it cites none.
-    """
-    texts = [item.sentence.text for item in chosen]
-    try:
-        reply = model.write(query.standalone, texts, query.language)
-    except ModelError as error:
-        _log.warning("%s", error)
-        return quoted, Notice("model_unavailable", NOTICES["model_unavailable"][query.language]), {}
-    tokens = {"prompt": reply.prompt_tokens, "completion": reply.completion_tokens}
-    parts: list[Part] = []
-    for statement in read_statements(reply.text):
-        cited = [number for number in statement.cited if 1 <= number <= len(chosen)]
-        if is_supported(statement, texts):
-            parts.append(Part(statement.text, tuple(chosen[number - 1] for number in cited), "checked", query.language))
-        else:
-            parts += quote_parts([chosen[number - 1] for number in sorted(cited)], query.language)
-    if not any(part.support == "checked" for part in parts):
-        return quoted, Notice("model_unsupported", NOTICES["model_unsupported"][query.language]), tokens
-    return list(dict.fromkeys(parts)), None, tokens
 
 
 def parse_date(value: dt.date | str | None) -> dt.date | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from briefbot.evidence import is_repetition
+from briefbot.hygiene import is_showable
 from briefbot.models import Asked, Citation, Document, Evidence, Language, Statement, Status
 from briefbot.texts import QUOTED_IN_OTHER_LANGUAGE
 
@@ -38,7 +39,7 @@ class Composed:
 
 
 def choose_sentences(evidence: Sequence[Evidence], asked: Asked = "other") -> list[Evidence]:
-    """The best sentences that do not repeat each other, are near the best one and fit the length of an answer to such a question.
+    """The best sentences that may be shown, do not repeat each other, are near the best one and fit the length of such an answer.
 
     The best one first; then those of its document in the document's order, then those of the next document.
     """
@@ -48,6 +49,8 @@ def choose_sentences(evidence: Sequence[Evidence], asked: Asked = "other") -> li
     for item in evidence:
         if len(chosen) == MOST_SENTENCES or item.score < evidence[0].score - NEAR_BEST:
             break
+        if not is_showable(item.sentence.text):
+            continue
         added = count_words(item.sentence.text)
         if chosen and length + added > most:
             continue

@@ -73,6 +73,18 @@ class Glossary:
         written = {" ".join(name.casefold().split()): name for name in self._spellings(text)}
         return [written.get(name, name) for name in self._find_english(text)]
 
+    def unify(self, text: str) -> str:
+        """The text with every name it holds as one made-up word, the same for all names of a thing in both languages."""
+        unified = " ".join(text.split())
+        for language in ("en", "zh"):
+            table = self._chinese if language == "zh" else self._english
+            for name in self._find_chinese(unified) if language == "zh" else self._find_english(unified):
+                word = "x" + re.sub(r"[^a-z]", "", table[name][0].id)
+                flags = re.IGNORECASE if name != name.upper() or language == "zh" else re.NOFLAG
+                pattern = re.escape(name) if language == "zh" else rf"(?<!\w){re.escape(name)}(?:['’]s)?(?!\w)"
+                unified = re.sub(pattern, f" {word} ", unified, flags=flags)
+        return unified
+
     def _spellings(self, text: str) -> list[str]:
         flat = " ".join(text.split())
         return (

@@ -5,7 +5,10 @@ No environment variable of another product chooses a provider: without BRIEFBOT_
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +17,8 @@ from briefbot.settings import Settings
 from briefbot.texts import PROMPT_RULES
 
 LONGEST_ANSWER_TOKENS = 400
+LONGEST_ANSWER_CHARS = 8000
+"""What is read of an answer at most, whatever the server makes of the limit in tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,34 +42,75 @@ class LanguageModel:
         """The model's name at its server."""
         return self._settings.llm_model or ""
 
-    def write(self, question: str, evidence: Sequence[str], language: str) -> Written:
-        """The model's answer to a question from numbered evidence sentences; raises as `complete` does."""
-        return self.complete(PROMPT_RULES["zh" if language == "zh" else "en"], make_prompt(question, evidence))
+    def write(self, question: str, evidence: Sequence[str], language: str) -> Iterator[Written]:
+        """The model's answer to a question from numbered evidence sentences, piece by piece as it comes.
+
+        The last piece has no text, but the tokens. Raises `ModelError` where the server cannot be reached, answers an
+        error or something that is no answer, or is not done within the settings' time, whatever it does meanwhile.
+        """
+        rules = PROMPT_RULES["zh" if language == "zh" else "en"]
+        return self._within_deadline(lambda: self._stream(rules, make_prompt(question, evidence)))
 
     def complete(self, rules: str, prompt: str) -> Written:
-        """What the model says to a prompt under rules.
+        """What the model says to a prompt under rules; raises as `write` does."""
+        pieces = list(self._within_deadline(lambda: self._stream(rules, prompt)))
+        return Written("".join(piece.text for piece in pieces), pieces[-1].prompt_tokens, pieces[-1].completion_tokens)
 
-        Raises `ModelError` where the server cannot be reached, answers an error or takes longer than the settings allow.
-        """
+    def _stream(self, rules: str, prompt: str) -> Iterator[Written]:
         from llama_index.core.llms import ChatMessage, MessageRole
 
         messages = [
             ChatMessage(role=MessageRole.SYSTEM, content=rules),
             ChatMessage(role=MessageRole.USER, content=prompt),
         ]
+        prompt_tokens = completion_tokens = chars = 0
+        for response in self.client().stream_chat(messages, stream_options={"include_usage": True}):
+            usage = getattr(response.raw, "usage", None)
+            prompt_tokens = int(getattr(usage, "prompt_tokens", 0) or prompt_tokens)
+            completion_tokens = int(getattr(usage, "completion_tokens", 0) or completion_tokens)
+            piece = str(response.delta or "")
+            chars += len(piece)
+            if piece:
+                yield Written(piece)
+            if chars > LONGEST_ANSWER_CHARS:
+                break
+        if not chars:
+            raise ValueError("an answer without text")
+        yield Written("", prompt_tokens, completion_tokens)
+
+    def _within_deadline(self, start: Callable[[], Iterator[Written]]) -> Iterator[Written]:
+        """What a stream yields, read by a thread of its own, so that no way of hanging outlasts the deadline."""
+        deadline = time.monotonic() + self._settings.llm_timeout_seconds
+        pieces: queue.SimpleQueue[Written | Exception | None] = queue.SimpleQueue()
+        stopped = threading.Event()
+
+        def read() -> None:
+            try:
+                for piece in start():
+                    pieces.put(piece)
+                    if stopped.is_set():
+                        return
+                pieces.put(None)
+            except Exception as error:  # noqa: BLE001 - the client raises its own, httpx's, openai's and json's errors
+                pieces.put(error)
+
+        threading.Thread(target=read, name="briefbot-model", daemon=True).start()
         try:
-            response = self.client().chat(messages)
-        except Exception as error:  # the client raises its own, httpx's and openai's errors
-            raise ModelError(
-                f"expected an answer from the model server at {self._settings.llm_url}; got {type(error).__name__}: "
-                f"{str(error)[:200]}; check that it runs and serves {self.name}"
-            ) from error
-        usage = getattr(response.raw, "usage", None)
-        return Written(
-            str(response.message.content or ""),
-            int(getattr(usage, "prompt_tokens", 0) or 0),
-            int(getattr(usage, "completion_tokens", 0) or 0),
-        )
+            while True:
+                try:
+                    piece = pieces.get(timeout=max(0.0, deadline - time.monotonic()))
+                except queue.Empty:
+                    piece = TimeoutError(f"no end after {self._settings.llm_timeout_seconds:g} seconds")
+                if piece is None:
+                    return
+                if isinstance(piece, Exception):
+                    raise ModelError(
+                        f"expected an answer from the model server at {self._settings.llm_url}; got "
+                        f"{type(piece).__name__}: {str(piece)[:200]}; check that it runs and serves {self.name}"
+                    ) from piece
+                yield piece
+        finally:
+            stopped.set()
 
     def client(self) -> Any:
         """LlamaIndex's client of the model, made when it is first wanted."""

@@ -60,6 +60,7 @@ NoticeKind = Literal[
     "period_understood",
     "model_unavailable",
     "model_unsupported",
+    "model_interrupted",
 ]
 
 NOTICES: Mapping[NoticeKind, Mapping[Language, str]] = {
@@ -82,6 +83,10 @@ NOTICES: Mapping[NoticeKind, Mapping[Language, str]] = {
     "model_unavailable": {
         "en": "The language model did not answer, so this answer is composed of the sources' own sentences.",
         "zh": "语言模型未能作答，本回答由来源原文组成。",
+    },
+    "model_interrupted": {
+        "en": "The language model broke off; what it had written was checked, the rest is the sources' own sentences.",
+        "zh": "语言模型中途中断；已写出的内容经过核对，其余为来源原文。",
     },
     "model_unsupported": {
         "en": "What the language model wrote was not supported by its evidence, so this answer is the sources' own sentences.",

@@ -1,0 +1,98 @@
+"""Answers written by a language model: each sentence is checked against the evidence it cites before anyone sees it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from briefbot.composition import LONG_WORDS, Part, count_words, quote_parts
+from briefbot.errors import ModelError
+from briefbot.language_model import LanguageModel
+from briefbot.models import Evidence, Notice, Query
+from briefbot.texts import NOTICES, NoticeKind
+from briefbot.verification import Verifier, WrittenStatement, read_statements
+
+Told = Callable[[Sequence[Part]], None]
+"""Told all parts that are final, each time there are more."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """The parts of an answer, why a model did not write it if it did not, and the tokens it read and wrote."""
+
+    parts: Sequence[Part]
+    notice: Notice | None = None
+    tokens: Mapping[str, int] = field(default_factory=dict)
+    written: int = 0
+    refused: int = 0
+    """How many sentences the model wrote, and how many of them their evidence did not support."""
+
+
+def generate(
+    model: LanguageModel,
+    query: Query,
+    chosen: Sequence[Evidence],
+    quoted: Sequence[Part],
+    verifier: Verifier,
+    *,
+    told: Told | None = None,
+) -> Generated:
+    """What the model writes about the chosen evidence, as far as that supports it.
+
+    A sentence that fails is replaced by the evidence it cites, or dropped where it cites none. The evidence that nothing cited
+    follows in its own words, as far as the length allows. Where nothing that the model wrote survives, or it fails before a
+    sentence has, the quoted parts are the answer, and the notice says so.
+    """
+    texts = [item.sentence.text for item in chosen]
+    around = [item.passage.context for item in chosen]
+    buffer, tokens, failure = "", {}, False
+    done: list[WrittenStatement] = []
+    parts: list[Part] = []
+    refused = 0
+
+    def settle(statements: Sequence[WrittenStatement]) -> None:
+        nonlocal refused
+        for statement in statements[len(done) :]:
+            done.append(statement)
+            cited = [chosen[number - 1] for number in statement.cited if 1 <= number <= len(chosen)]
+            if verifier.supports(statement, texts, around):
+                parts.append(Part(statement.text, tuple(cited), "checked", query.language))
+            else:
+                refused += 1
+                parts.extend(quote_parts(cited, query.language))
+            parts[:] = dict.fromkeys(parts)
+            if told and any(part.support == "checked" for part in parts):
+                told(parts)
+
+    try:
+        for piece in model.write(query.standalone, texts, query.language):
+            buffer += piece.text
+            if piece.completion_tokens or piece.prompt_tokens:
+                tokens = {"prompt": piece.prompt_tokens, "completion": piece.completion_tokens}
+            settle(read_statements(buffer)[:-1])
+        settle(read_statements(buffer))
+    except ModelError as error:
+        _log.warning("%s", error)
+        failure = True
+    checked = [part for part in parts if part.support == "checked"]
+    if not checked:
+        kind: NoticeKind = "model_unavailable" if failure else "model_unsupported"
+        return Generated(quoted, Notice(kind, NOTICES[kind][query.language]), tokens, len(done), refused)
+    notice = Notice("model_interrupted", NOTICES["model_interrupted"][query.language]) if failure else None
+    return Generated(_complete(parts, chosen, query), notice, tokens, len(done), refused)
+
+
+def _complete(parts: Sequence[Part], chosen: Sequence[Evidence], query: Query) -> list[Part]:
+    """The parts, and behind them in its own words the evidence that none of them cites, as far as the length allows."""
+    cited = {id(item) for part in parts for item in part.evidence}
+    length = sum(count_words(part.text) for part in parts)
+    whole = list(parts)
+    for part in quote_parts([item for item in chosen if id(item) not in cited], query.language):
+        length += count_words(part.text)
+        if length > LONG_WORDS:
+            break
+        whole.append(part)
+    return whole
