@@ -8,25 +8,29 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from briefbot.catalogue import Catalogue
-from briefbot.composition import Part, choose_sentences, compose_answer, quote_parts
+from briefbot.composition import Part, choose_sentences, compose_answer, one_line, quote_parts
 from briefbot.corpus import Corpus
 from briefbot.embedding import Embedder, Progress, load_embedder
 from briefbot.errors import UsageError
 from briefbot.evidence import is_foreign, score_evidence
 from briefbot.generation import Generated, generate
 from briefbot.glossary import load_glossary
+from briefbot.hygiene import talks_to_machine
 from briefbot.index import PassageIndex
 from briefbot.language_model import LanguageModel
 from briefbot.models import (
     AbstentionReason,
     Answer,
     Citation,
+    Document,
     Evidence,
     Filters,
     Language,
@@ -37,13 +41,17 @@ from briefbot.models import (
     Turn,
 )
 from briefbot.query import make_query
+from briefbot.question_kinds import asks_for_judgement
 from briefbot.reranking import open_reranker
 from briefbot.retrieval import RetrievalParts, Retriever
 from briefbot.settings import Settings, load_settings, prepare_home
-from briefbot.texts import ABSTENTIONS, COVERAGE, EMPTY_CORPUS, NOTICES, STATUSES
+from briefbot.texts import ABSTENTIONS, CLOSEST, COVERAGE, EMPTY_CORPUS, NO_JUDGEMENT, NOTICES, STATUSES
 from briefbot.verification import Verifier
 
 PASSAGES_PER_QUESTION = 12
+
+CLOSEST_NAMED = 3
+"""Documents that are named where a question is not answered."""
 
 DOCUMENTS_READ = 3
 """Documents, those of the first passages, that are read whole: with what else they say 99 % of the needed facts of the development
@@ -179,11 +187,18 @@ class Briefbot:
         evidence = self._weigh(query, passages)
         reason = self._reason_to_abstain(query, passages, evidence)
         stages = {"retrieve": _milliseconds(retrieved - started)}
-        answer = self._abstain(query, reason, stages) if reason else self._compose(query, evidence, mode, stages, told)
+        answer = (
+            self._abstain(query, reason, passages, stages)
+            if reason
+            else self._compose(query, evidence, mode, stages, told)
+        )
         finished = time.perf_counter()
         stages["compose"] = _milliseconds(finished - retrieved - stages.get("generate", 0.0) / 1000)
         stages["total"] = _milliseconds(finished - started)
-        return answer
+        return replace(answer, history=tuple(history), settings=self._describe_settings())
+
+    def _describe_settings(self) -> dict[str, str]:
+        return {"briefbot": version("briefbot"), "embedding_model": str(self.embedder.identity)}
 
     def _compose(
         self, query: Query, evidence: Sequence[Evidence], mode: Mode, stages: dict[str, float], told: Told | None
@@ -259,15 +274,29 @@ class Briefbot:
     ) -> AbstentionReason | None:
         if not _WORD.search(query.question):
             return "not_a_question"
+        if talks_to_machine(query.question) and not query.translation:
+            return "not_a_question"
         if not passages:
             restricted = query.as_of is not None or not query.filters.is_empty()
             return "filtered_out" if restricted else "no_evidence"
-        if not evidence or not choose_sentences(evidence):
+        if not evidence or not choose_sentences(evidence) or asks_for_judgement(query.question):
             return "no_evidence"
         nearest = max(item.nearness for item in evidence)
         return "weak_evidence" if nearest < LEAST_NEARNESS or is_foreign(query, passages) else None
 
-    def _abstain(self, query: Query, reason: AbstentionReason, timings: Mapping[str, float]) -> Answer:
+    def _abstain(
+        self,
+        query: Query,
+        reason: AbstentionReason,
+        passages: Sequence[ScoredPassage],
+        timings: Mapping[str, float],
+    ) -> Answer:
+        """No answer, and in its place why there is none and what is nearest."""
+        is_judgement = reason == "no_evidence" and asks_for_judgement(query.question)
+        said = [NO_JUDGEMENT[query.language] if is_judgement else ABSTENTIONS[reason][query.language]]
+        if is_judgement or reason == "weak_evidence":
+            said.append(self._name_closest(query, passages))
+        said.append(self._describe_coverage(query.language))
         return Answer(
             id=_new_id(),
             question=query.question,
@@ -278,7 +307,7 @@ class Briefbot:
             filters=query.filters,
             abstained=True,
             abstention_reason=reason,
-            text=f"{ABSTENTIONS[reason][query.language]} {self._describe_coverage(query.language)}",
+            text=("" if query.language == "zh" else " ").join(part for part in said if part),
             statements=(),
             citations=(),
             notices=(),
@@ -286,6 +315,15 @@ class Briefbot:
             corpus_version=self.corpus.version(),
             timings_ms=timings,
         )
+
+    def _name_closest(self, query: Query, passages: Sequence[ScoredPassage]) -> str:
+        """The titles of the documents nearest to a question, for a reader to go on from."""
+        documents = self.corpus.catalogue().documents
+        ids = list(dict.fromkeys(found.passage.document_id for found in passages))[:CLOSEST_NAMED]
+        titles = [one_line(_title(documents[id_], query.language)) for id_ in ids]
+        mark = "《{}》" if query.language == "zh" else "{}"
+        joint = "、" if query.language == "zh" else "; "
+        return CLOSEST[query.language].format(titles=joint.join(mark.format(title) for title in titles)) if ids else ""
 
     def _describe_coverage(self, language: Language) -> str:
         documents = self.corpus.catalogue().documents.values()
@@ -327,6 +365,11 @@ def parse_date(value: dt.date | str | None) -> dt.date | None:
         ) from error
 
 
+def _title(document: Document, language: Language) -> str:
+    """A document's title in a language, as far as it has one."""
+    return (document.title_zh if language == "zh" else None) or document.title
+
+
 def _period_notice(query: Query) -> tuple[Notice, ...]:
     """What a date in the question's words was understood as."""
     if query.period is None:
@@ -341,10 +384,10 @@ def _notices(catalogue: Catalogue, citations: Sequence[Citation], query: Query) 
     notices: dict[str, Notice] = {}
     for citation in citations:
         document = citation.document
-        title = (document.title_zh if query.language == "zh" else None) or document.title
+        title = _title(document, query.language)
         if citation.status in {"superseded", "amended", "repealed"}:
             newer = catalogue.lineage.replacement(document, query.as_of or dt.date.max)
-            newer_title = newer and ((newer.title_zh if query.language == "zh" else None) or newer.title)
+            newer_title = newer and _title(newer, query.language)
             message = NOTICES["superseded_source"][query.language].format(
                 title=title, status=STATUSES[citation.status][query.language], replacement=newer_title or "—"
             )

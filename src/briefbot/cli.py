@@ -105,6 +105,27 @@ def ask(
 
 
 @app.command()
+def verify(
+    receipt: Annotated[Path, typer.Argument(help="An answer saved with `ask --json`, or from the API.")],
+    as_json: AsJson = False,
+) -> None:
+    """Replay an answer: same, sources changed, or answer changed; exit 1 unless it is the same."""
+    from dataclasses import asdict
+
+    from briefbot.receipts import read_receipt, replay
+
+    saved = read_receipt(receipt)
+    with opened_bot() as bot:
+        found = replay(bot, saved)
+    if as_json:
+        _print_json(asdict(found))
+    else:
+        print("\n".join([found.drift.replace("_", " "), *found.details]))
+    if found.drift != "same":
+        raise typer.Exit(1)
+
+
+@app.command()
 def search(
     query: Annotated[str, typer.Argument(help="Words or a question.")],
     top_k: Annotated[int, typer.Option("--top-k", min=1, max=100, help="How many passages at most.")] = 10,

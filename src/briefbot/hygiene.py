@@ -37,6 +37,11 @@ def is_showable(sentence: str) -> bool:
     return not (_ACTIVE.search(plain) or _ROLE.search(plain) or _ADDRESSED.search(plain))
 
 
+def talks_to_machine(text: str) -> bool:
+    """Whether a text gives orders to whatever reads it, or asks for its settings."""
+    return bool(_ADDRESSED.search(unicodedata.normalize("NFKC", text)))
+
+
 def _is_hidden(char: str) -> bool:
     """Whether a character shows nothing itself: zero width, text direction, tags, soft hyphens, control characters."""
     return unicodedata.category(char) in {"Cf", "Cc", "Co", "Cn"} and char not in "\n\t\r"

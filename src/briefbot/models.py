@@ -257,3 +257,6 @@ class Answer:
     corpus_version: str
     timings_ms: Mapping[str, float]
     tokens: Mapping[str, int] = field(default_factory=dict)
+    history: tuple[Turn, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """What else the answer depends on, so that it can be replayed: the product's version and the embedding model."""

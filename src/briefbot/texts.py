@@ -26,6 +26,16 @@ ABSTENTIONS: Mapping[AbstentionReason, Mapping[Language, str]] = {
     },
 }
 
+NO_JUDGEMENT: Mapping[Language, str] = {
+    "en": "This asks for an opinion, a forecast or advice, which the corpus cannot give.",
+    "zh": "这是在征求看法、预测或建议，语料库无法给出。",
+}
+
+CLOSEST: Mapping[Language, str] = {
+    "en": "The closest documents are: {titles}.",
+    "zh": "最接近的文件是：{titles}。",
+}
+
 COVERAGE: Mapping[Language, str] = {
     "en": "It covers China's technology policy in {count} documents published from {first} to {last}.",
     "zh": "语料库共有{count}份文件，内容为中国的科技政策，发布日期从{first}到{last}。",

@@ -32,7 +32,7 @@ LEAST_SHARED_WORDS = 0.6
 """Part of a statement's words above which it is another reading of its evidence rather than an addition to it."""
 
 _LATIN_WORD = re.compile(r"[A-Za-z][A-Za-z.&-]*[A-Za-z]")
-_CODE = re.compile(  # noqa: E501
+_CODE = re.compile(
     r"(?<!\w)[A-Za-z]+[@#*&_:/$=\\^~|?!+%-]+[A-Za-z]*\d\w*|(?<!\w)[A-Za-z]{3,}\.\d+|(?<!\w)[A-Za-z]{3,}[@#*&_/$=\\^~|]+\w+",
     re.ASCII,
 )
@@ -92,8 +92,8 @@ class Verifier:
     def supports(self, statement: WrittenStatement, evidence: Sequence[str], context: Sequence[str] = ()) -> bool:
         """Whether a statement cites evidence that exists, numbered from 1, and has no fault beside it.
 
-        Links, markup and words to a machine are never supported. `context` is what stands around the evidence (title and headings), numbered
-        alike: it may name whom a sentence calls "it", and the year of its days, but bears out nothing else.
+        Links, markup and words to a machine are never supported. `context` is what stands around the evidence (title and
+        headings), numbered alike: it may name whom a sentence calls "it", and the year of its days, but bears out nothing else.
         """
         if not statement.cited or not all(1 <= number <= len(evidence) for number in statement.cited):
             return False

@@ -202,6 +202,8 @@ class AnswerOut(_Out):
     corpus_version: str
     timings_ms: dict[str, float]
     tokens: dict[str, int]
+    history: list[TurnIn] = Field(default=[], description="The earlier messages it was asked with")
+    settings: dict[str, str] = Field(default={}, description="What else it depends on; `briefbot verify` replays it")
 
     @classmethod
     def of(cls, answer: models.Answer) -> AnswerOut:
@@ -246,6 +248,8 @@ class AnswerOut(_Out):
             corpus_version=answer.corpus_version,
             timings_ms=dict(answer.timings_ms),
             tokens=dict(answer.tokens),
+            history=[TurnIn(role=turn.role, content=turn.content) for turn in answer.history],
+            settings=dict(answer.settings),
         )
 
 
