@@ -8,7 +8,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -146,6 +146,14 @@ def _chunks(text: str) -> Iterator[bytes]:
     yield b"data: [DONE]\n\n"
 
 
+def _whole(text: str) -> bytes:
+    """The same in one piece."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+    answer = {"id": "x", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice], "usage": usage}
+    return json.dumps(answer).encode()
+
+
 def _event(value: object) -> bytes:
     return f"data: {json.dumps(value)}\n\n".encode()
 
@@ -157,14 +165,21 @@ def model_server() -> Iterator[ModelServer]:
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            state.asked.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            state.asked.append(asked)
             given = state.replies.pop(0)
             reply = given if isinstance(given, Reply) else Reply(given[1], given[0])
             over.wait(reply.silent_before)
             self.send_response(reply.status)
-            self.send_header("content-type", "text/event-stream" if reply.status == 200 else "application/json")
+            is_stream = reply.status == 200 and asked.get("stream")
+            self.send_header("content-type", "text/event-stream" if is_stream else "application/json")
             self.end_headers()
-            pieces = [reply.raw] if reply.raw is not None else _chunks(reply.text) if reply.status == 200 else [b"{}"]
+            if reply.raw is not None:
+                pieces: Iterable[bytes] = [reply.raw]
+            elif reply.status != 200:
+                pieces = [b"{}"]
+            else:
+                pieces = _chunks(reply.text) if asked.get("stream") else [_whole(reply.text)]
             try:
                 for number, piece in enumerate(pieces):
                     over.wait(reply.pause + (reply.silent_after[1] if number == reply.silent_after[0] else 0.0))

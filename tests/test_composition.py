@@ -175,7 +175,7 @@ def test_numbers_run_in_order_offsets_point_back_and_every_mark_resolves(
         assert composed.text[statement.start : statement.end] == statement.text
         assert statement.citations == (citation.number,)
         unmarked = re.sub(r" ?\[\d+\]", "", statement.text).replace(" ", "")
-        assert unmarked == re.sub(r"\[(\d+)\]", r"〔\1〕", "".join(citation.quote.split()))
+        assert unmarked.replace("〔", "[").replace("〕", "]") == "".join(citation.quote.split())
         position = statement.end
     assert position == len(composed.text)
 

@@ -1,6 +1,6 @@
 """Numbers with their units, and dates, as a text in English or Chinese states them, so that two texts can be compared.
 
-"RMB 18.228 billion", "18,228 million yuan" and "182.28亿元" are one quantity; "10 April 2021" and "2021年4月10日" one date.
+"RMB 12.5 billion", "12,500 million yuan" and "125亿元" are one quantity; "3 May 1999" and "1999年5月3日" one date.
 """
 
 from __future__ import annotations

@@ -129,7 +129,7 @@ def find_misplaced(statement: str, evidence: str, glossary: Glossary) -> Quantit
 
 
 def _pairs(text: str, glossary: Glossary) -> Sequence[tuple[str, Quantity]]:
-    """Names and values of a text that lists them in turn ("17 percent for A, 18 percent for B"); empty where it does not."""
+    """Names and values of a text that lists them in turn ("5 percent for A, 6 percent for B"); empty where it does not."""
     names = _find_names(text, glossary)
     if len(names) < 2:
         return []

@@ -101,7 +101,7 @@ class Verifier:
             return False
         cited = [evidence[number - 1] for number in statement.cited]
         around = [context[number - 1] for number in statement.cited if number <= len(context)]
-        return not self.find_faults(statement.text, cited, around)
+        return next(self._find_faults(statement.text, cited, around), None) is None
 
     def find_faults(self, statement: str, evidence: Sequence[str], context: Sequence[str] = ()) -> list[Fault]:
         """What a statement says that its evidence does not bear out, gravest first; empty where it is supported."""
