@@ -118,13 +118,20 @@ class Verifier:
             yield Fault("date", statement[day.start : day.end], _dates_of(known))
         yield from self._find_actors(statement, evidence, context)
         strange = _find_strange(statement, [*evidence, *context], names_in(statement, self.glossary).values())
-        if not strange and says_too_little(statement, known):
+        if not strange and (says_too_little(statement, known) or self._is_beyond_check(statement, known)):
             strange = statement
         if strange:
             yield Fault("addition", strange)
         signs = signs_of_support(statement, evidence, self.glossary, self.likeness)
         if contradicts(signs) or signs["share"] < LEAST_IN_COMMON or score_support(signs) < LEAST_SUPPORT:
             yield _explain(statement, known, signs)
+
+    def _is_beyond_check(self, statement: str, known: str) -> bool:
+        """Whether a statement in the other language shares no name, number or date with its evidence, so that nothing can be told."""
+        if is_chinese(statement) == is_chinese(known):
+            return False
+        names = names_in(statement, self.glossary).keys() & names_in(known, self.glossary).keys()
+        return not (names or find_quantities(statement) or find_dates(statement))
 
     def _find_actors(self, statement: str, evidence: Sequence[str], context: Sequence[str]) -> Iterator[Fault]:
         around = " ".join([*evidence, *context])
