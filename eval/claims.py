@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Literal
 
 from briefbot.eval.cases import NeededFact, Split
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from briefbot.errors import UsageError
+from briefbot.eval.labelled import read_rows
+from pydantic import BaseModel, ConfigDict, Field
 
 CLAIMS_FILE = Path(__file__).parent / "pairs" / "claims.jsonl"
 """The bundled claims."""
@@ -35,13 +33,4 @@ class Claim(BaseModel):
 
 def load_claims(path: Path = CLAIMS_FILE, *, split: Split | None = None) -> list[Claim]:
     """The claims in a JSON Lines file; raises `UsageError` that names the line at fault."""
-    claims = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            claim = Claim.model_validate(json.loads(line))
-        except (json.JSONDecodeError, ValidationError) as error:
-            shown = str(error).splitlines()[0]
-            raise UsageError(f"{path}:{number}: expected a claim; got {shown}; correct the line") from error
-        if split in (None, claim.split):
-            claims.append(claim)
-    return claims
+    return [claim for claim in read_rows(path, Claim) if split in (None, claim.split)]

@@ -74,7 +74,7 @@ def normalise(text: str) -> str:
     A month stands as the beginning of its days (@2021-04), so a form that names a month is held by a day in it.
     """
     folded = unicodedata.normalize("NFKC", text).casefold()
-    folded = re.sub(r"\[\d{1,3}\]", " ", folded).replace("〔", "[").replace("〕", "]")
+    folded = plain_brackets(re.sub(r"\[\d{1,3}\]", " ", folded))
     folded = " ".join(folded.split())
     folded = _DAY_FIRST.sub(lambda m: _day(m[3], _MONTHS[m[2]], m[1]), folded)
     folded = _MONTH_FIRST.sub(lambda m: _day(m[3], _MONTHS[m[1]], m[2]), folded)
@@ -89,6 +89,11 @@ def normalise(text: str) -> str:
     folded = re.sub(r"[\"'“”‘’「」《》〈〉]", "", folded)
     folded = _SPACE_BY_HAN.sub("", " ".join(folded.split()))
     return folded.strip(" .。,，;；") + (";" if folded.rstrip(" .。,，").endswith(";") else "")
+
+
+def plain_brackets(text: str) -> str:
+    """Text with the brackets of Chinese document numbers as square ones."""
+    return text.replace("〔", "[").replace("〕", "]")
 
 
 def _day(year: str, month: str | int, day: str) -> str:

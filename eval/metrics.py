@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from briefbot.eval.cases import Case, NeededFact, StatusTable
-from briefbot.eval.matching import holds_fact, normalise
+from briefbot.eval.matching import holds_fact, normalise, plain_brackets
 from briefbot.eval.ranking import ndcg_at, reciprocal_rank_at, success_at
 from briefbot.eval.statistics import Estimate, Ratio, estimate
 
@@ -274,8 +274,8 @@ class Integrity:
 
 def _is_quoted(statement: str, quotes: Sequence[str]) -> bool:
     """Whether a statement's words without marks are those of its quotes."""
-    bare = re.sub(r"\[\d{1,3}\]|\s", "", statement).replace("〔", "[").replace("〕", "]")
-    return bare in re.sub(r"\s", "", "".join(quotes)).replace("〔", "[").replace("〕", "]")
+    bare = plain_brackets(re.sub(r"\[\d{1,3}\]|\s", "", statement))
+    return bare in plain_brackets(re.sub(r"\s", "", "".join(quotes)))
 
 
 # ------------------------------------------- dates, filters, versions, language

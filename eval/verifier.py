@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from briefbot.eval.cases import Split
+from briefbot.eval.labelled import read_rows
 from briefbot.eval.statistics import Estimate, estimate
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from briefbot.errors import UsageError
 from briefbot.verification import Verifier
@@ -44,20 +44,7 @@ class VerifierFigures:
 
 def load_pairs(path: Path = PAIRS_FILE, *, split: Split | None = None) -> list[Pair]:
     """The pairs in a JSON Lines file; raises `UsageError` that names the line at fault."""
-    pairs = []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise UsageError(f"--pairs: expected a file of pairs (JSON Lines); got {path} ({error.strerror})") from error
-    for number, line in enumerate(lines, start=1):
-        try:
-            pair = Pair.model_validate(json.loads(line))
-        except (json.JSONDecodeError, ValidationError) as error:
-            shown = str(error).splitlines()[0]
-            raise UsageError(f"{path}:{number}: expected a pair; got {shown}; correct the line") from error
-        if split in (None, pair.split):
-            pairs.append(pair)
-    return pairs
+    return [pair for pair in read_rows(path, Pair) if split in (None, pair.split)]
 
 
 def measure_verifier(verifier: Verifier, pairs: Sequence[Pair]) -> VerifierFigures:

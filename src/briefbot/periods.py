@@ -10,18 +10,19 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 import re
-import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-_MONTHS = (
+from briefbot.terms import plain_chars
+
+MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
     "december",
 )  # fmt: skip
-_MONTH_NUMBERS = {name: number for number, name in enumerate(_MONTHS, start=1)} | {
-    name[:3]: number for number, name in enumerate(_MONTHS, start=1)
+MONTH_NUMBERS = {name: number for number, name in enumerate(MONTHS, start=1)} | {
+    name[:3]: number for number, name in enumerate(MONTHS, start=1)
 }
-_MONTH = rf"(?P<month>{'|'.join(_MONTHS)}|(?:jan|feb|mar|apr|jun|jul|aug|sep|oct|nov|dec)\b\.?)"
+_MONTH = rf"(?P<month>{'|'.join(MONTHS)}|(?:jan|feb|mar|apr|jun|jul|aug|sep|oct|nov|dec)\b\.?)"
 _YEAR = r"(?P<year>(?:19|20)\d\d)"
 _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "1st": 1, "2nd": 2, "3rd": 3, "4th": 4} | {
     "一": 1, "二": 2, "三": 3, "四": 4, "1": 1, "2": 2, "3": 3, "4": 4, "上": 1, "下": 2,
@@ -70,7 +71,7 @@ _PART_MONTHS = {
 
 def _month_of(match: re.Match[str]) -> int:
     word = match["month"].strip(".")
-    return int(word) if word.isdigit() else _MONTH_NUMBERS[word]
+    return int(word) if word.isdigit() else MONTH_NUMBERS[word]
 
 
 def _read_part(match: re.Match[str]) -> Period:
@@ -132,7 +133,7 @@ def find_period(text: str) -> Period | None:
     mentions = list(_find_mentions(text))
     if not mentions:
         return None
-    folded = _fold(text)
+    folded = plain_chars(text)
     first = mentions[0]
     for second in mentions[1:2]:
         link = _AND.match(folded[first.end : second.start])
@@ -146,13 +147,8 @@ def find_days(text: str) -> list[Period]:
     return [mention.period for mention in _find_mentions(text, names_count=True)]
 
 
-def _fold(text: str) -> str:
-    """Compatibility forms made plain, character for character where that is possible."""
-    return "".join(plain if len(plain := unicodedata.normalize("NFKC", char)) == 1 else char for char in text)
-
-
 def _find_mentions(text: str, *, names_count: bool = False) -> Iterator[_Mention]:
-    folded = _fold(text)
+    folded = plain_chars(text)
     lowered = folded.lower() if len(folded.lower()) == len(folded) else folded
     taken: list[_Mention] = []
     for pattern, read in _FORMS:

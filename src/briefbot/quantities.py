@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from briefbot.terms import read_chinese_number
+from briefbot.periods import MONTH_NUMBERS, MONTHS
+from briefbot.terms import NUMBER_WORDS, SCALES, plain_chars, read_chinese_number
 
 Unit = Literal["CNY", "USD", "HKD", "EUR", "percent", "points", "article", "clock", "share", "minutes", "hours", "days", "working days", "weeks", "months", "years", "decades", ""]  # fmt: skip
 
@@ -69,13 +69,7 @@ class DateMention:
         return False
 
 
-_MONTHS = (
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december",
-)  # fmt: skip
-_MONTH_NUMBERS = {name: number for number, name in enumerate(_MONTHS, 1)} | {
-    name[:3]: number for number, name in enumerate(_MONTHS, 1)
-}
-_MONTH = rf"(?P<m>{'|'.join(_MONTHS)}|(?:jan|feb|mar|apr|jun|jul|aug|sep|sept|oct|nov|dec)\b\.?)"
+_MONTH = rf"(?P<m>{'|'.join(MONTHS)}|(?:jan|feb|mar|apr|jun|jul|aug|sep|sept|oct|nov|dec)\b\.?)"
 _YEAR = r"(?P<y>(?:19|20)\d\d)"
 _DAY = r"(?P<d>[0-3]?\d)(?:st|nd|rd|th)?"
 _DATES = tuple(
@@ -97,37 +91,8 @@ _DATES = tuple(
         r"\b(?:in|since|by|until|from|of|during|early|late|mid|this|last|next)[ -](?P<m>march|may)\b",
     )
 )
-_SCALES = {
-    "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12, "bn": 1e9, "mn": 1e6, "m": 1e6,
-    "万亿": 1e12, "千亿": 1e11, "百亿": 1e10, "亿": 1e8, "千万": 1e7, "百万": 1e6, "十万": 1e5, "万": 1e4, "千": 1e3, "": 1.0,
-}  # fmt: skip
-_SMALL = {
-    word: value
-    for value, word in enumerate(
-        (
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-            "seventeen",
-            "eighteen",
-            "nineteen",
-        )
-    )
-}
+_SCALES = {**SCALES, "bn": 1e9, "mn": 1e6, "m": 1e6, "十万": 1e5, "千": 1e3, "": 1.0}
+_SMALL = {word: value for value, word in enumerate(NUMBER_WORDS[:20])}
 _TENS = {
     word: 10 * value
     for value, word in enumerate(
@@ -192,8 +157,7 @@ _AFTER_UNITS: tuple[tuple[re.Pattern[str], Unit], ...] = (
 
 def _fold(text: str) -> str:
     """Lower case, compatibility forms plain, as long as the text itself."""
-    plain = "".join(folded if len(folded := unicodedata.normalize("NFKC", char)) == 1 else char for char in text)
-    return "".join(low if len(low := char.lower()) == 1 else char for char in plain)
+    return "".join(low if len(low := char.lower()) == 1 else char for char in plain_chars(text))
 
 
 def find_dates(text: str) -> list[DateMention]:
@@ -207,7 +171,7 @@ def find_dates(text: str) -> list[DateMention]:
             parts = match.groupdict()
             year = int(parts["y"]) if parts.get("y") else None
             name = (parts.get("m") or "").strip(".")
-            month = (int(name) if name.isdigit() else _MONTH_NUMBERS.get(name[:3])) if name else None
+            month = (int(name) if name.isdigit() else MONTH_NUMBERS.get(name[:3])) if name else None
             day = int(parts["d"]) if parts.get("d") else None
             if (month is None or 1 <= month <= 12) and (day is None or 1 <= day <= 31):
                 found.append(DateMention(year, month, day, match.start(), match.end()))

@@ -12,7 +12,7 @@ from typing import Any
 import snowballstemmer
 
 _TOKEN = re.compile(r"[a-z]+(?:['’][a-z]+)?|\d[\d,]*(?:\.\d+)?|[\u3400-\u4dbf\u4e00-\u9fff]+")
-_SCALES = {
+SCALES = {
     "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12,
     "万亿": 1e12, "千亿": 1e11, "百亿": 1e10, "亿": 1e8, "千万": 1e7, "百万": 1e6, "万": 1e4,
 }  # fmt: skip
@@ -20,34 +20,13 @@ _NUMBER = re.compile(
     r"(?<![A-Za-z0-9_.])(\d[\d,]*(?:\.\d+)?)\s*(thousand|million|billion|trillion|万亿|千亿|百亿|亿|千万|百万|万)?",
     re.IGNORECASE,
 )
-_WORDED = {
-    word: float(value)
-    for value, word in enumerate(
-        [
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-            "seventeen",
-            "eighteen",
-            "nineteen",
-            "twenty",
-        ]
-    )
-} | {
+NUMBER_WORDS = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
+    "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
+)  # fmt: skip
+"""The English numbers from nought to twenty, each at its value."""
+
+_WORDED = {word: float(value) for value, word in enumerate(NUMBER_WORDS)} | {
     "half": 0.5,
     "thirty": 30.0,
     "forty": 40.0,
@@ -197,6 +176,11 @@ def fold(text: str) -> str:
     return " ".join(to_simplified(unicodedata.normalize("NFKC", text)).casefold().split())
 
 
+def plain_chars(text: str) -> str:
+    """Compatibility forms made plain, character for character where that is possible: as long as the text itself."""
+    return "".join(plain if len(plain := unicodedata.normalize("NFKC", char)) == 1 else char for char in text)
+
+
 def to_simplified(text: str) -> str:
     """Chinese text in simplified characters (OpenCC's t2s); other text as it is."""
     return str(_converter().convert(text)) if _HAN.search(text) else text
@@ -245,7 +229,7 @@ def numbers_in(text: str) -> list[float]:
     """
     folded = unicodedata.normalize("NFKC", text)
     found = [
-        round(float(match[1].replace(",", "")) * _SCALES.get((match[2] or "").lower(), 1.0), 6)
+        round(float(match[1].replace(",", "")) * SCALES.get((match[2] or "").lower(), 1.0), 6)
         for match in _NUMBER.finditer(folded)
     ]
     return found + [_WORDED[word] for word in re.findall(r"[a-z]+", folded.lower()) if word in _WORDED]

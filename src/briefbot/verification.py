@@ -1,7 +1,6 @@
 """Whether a statement is in the evidence it cites: a pure check of numbers, dates, names, negation, modality and words.
 
-`find_faults` says what a statement has that its evidence has not, and `is_supported` that there is no such thing. The same check
-serves what a model writes, and claims that are put to the corpus.
+`Verifier.find_faults` says what a statement has that its evidence has not, and `Verifier.supports` that there is no such thing.
 """
 
 from __future__ import annotations
@@ -109,6 +108,7 @@ class Verifier:
 
     def _find_faults(self, statement: str, evidence: Sequence[str], context: Sequence[str]) -> Iterator[Fault]:
         known = " ".join(evidence)
+        named = names_in(statement, self.glossary)
         for quantity in missing_quantities(statement, evidence):
             yield Fault("number", statement[quantity.start : quantity.end], _quantities_of(known))
         misplaced = find_misplaced(statement, known, self.glossary)
@@ -116,9 +116,9 @@ class Verifier:
             yield Fault("number", statement[misplaced.start : misplaced.end], _quantities_of(known))
         for day in missing_dates(statement, [*evidence, *context]):
             yield Fault("date", statement[day.start : day.end], _dates_of(known))
-        yield from self._find_actors(statement, evidence, context)
-        strange = _find_strange(statement, [*evidence, *context], names_in(statement, self.glossary).values())
-        if not strange and (says_too_little(statement, known) or self._is_beyond_check(statement, known)):
+        yield from self._find_actors(statement, named, evidence, context)
+        strange = _find_strange(statement, [*evidence, *context], named.values())
+        if not strange and (says_too_little(statement, known) or self._is_beyond_check(statement, named, known)):
             strange = statement
         if strange:
             yield Fault("addition", strange)
@@ -126,17 +126,19 @@ class Verifier:
         if contradicts(signs) or signs["share"] < LEAST_IN_COMMON or score_support(signs) < LEAST_SUPPORT:
             yield _explain(statement, known, signs)
 
-    def _is_beyond_check(self, statement: str, known: str) -> bool:
+    def _is_beyond_check(self, statement: str, named: Mapping[str, GlossaryEntry], known: str) -> bool:
         """Whether a statement in the other language shares no name, number or date with its evidence, so that nothing can be told."""
         if is_chinese(statement) == is_chinese(known):
             return False
-        names = names_in(statement, self.glossary).keys() & names_in(known, self.glossary).keys()
+        names = named.keys() & names_in(known, self.glossary).keys()
         return not (names or find_quantities(statement) or find_dates(statement))
 
-    def _find_actors(self, statement: str, evidence: Sequence[str], context: Sequence[str]) -> Iterator[Fault]:
+    def _find_actors(
+        self, statement: str, named: Mapping[str, GlossaryEntry], evidence: Sequence[str], context: Sequence[str]
+    ) -> Iterator[Fault]:
         around = " ".join([*evidence, *context])
         known = names_in(around, self.glossary)
-        for id_, entry in names_in(statement, self.glossary).items():
+        for id_, entry in named.items():
             if entry.kind in ACTORS and id_ not in known and not _is_named(entry, around):
                 instead = [other for other in known.values() if other.kind == entry.kind]
                 yield Fault("actor", entry.en[0], ", ".join(other.en[0] for other in instead[:3]))
