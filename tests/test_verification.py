@@ -126,6 +126,14 @@ def test_values_listed_with_names_must_stay_with_them() -> None:
     assert misplaced.value in {18.8, 35.3}
 
 
+def test_where_two_units_are_as_frequent_the_one_stated_first_is_compared() -> None:
+    known = "BYD pays 17 percent over 2 years, Geely pays 18.8 percent over 3 years."
+    moved = "BYD pays 18.8 percent over 2 years, Geely pays 17 percent over 3 years."
+    misplaced = find_misplaced(moved, known, GLOSSARY)
+    assert misplaced is not None
+    assert misplaced.unit == "percent"
+
+
 def test_denials_bounds_directions_and_modality() -> None:
     assert denied_alone("It does not replace the list.", "It replaces the list.")
     assert not denied_alone("It does not replace the list.", "The list is not replaced.")

@@ -7,6 +7,7 @@ things belongs to a name off what stands in its clause. What cannot be told is t
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -134,8 +135,8 @@ def _pairs(text: str, glossary: Glossary) -> Sequence[tuple[str, Quantity]]:
     if len(names) < 2:
         return []
     values = [item for item in find_quantities(text) if item.unit not in {"article", "clock"}]
-    by_unit = {item.unit for item in values}
-    unit = max(by_unit, key=lambda unit: sum(item.unit == unit for item in values), default="")
+    units = Counter(item.unit for item in values).most_common(1)
+    unit = units[0][0] if units else ""
     values = [item for item in values if item.unit == unit]
     items: list[tuple[int, _Named | Quantity]] = sorted(
         [*((item.start, item) for item in names), *((item.start, item) for item in values)], key=lambda pair: pair[0]
