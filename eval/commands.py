@@ -315,6 +315,27 @@ def verifier(
     print(json.dumps(asdict(figures)) if as_json else render_verifier(figures))
 
 
+@eval_app.command("claims")
+def claims(
+    file: Annotated[
+        Path | None, typer.Option("--claims", help="Claims (JSON Lines); the bundled ones by default.")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="dev or test; both by default.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the verdicts on labelled claims: supported, contradicted, partly supported, not found."""
+    from dataclasses import asdict
+
+    from briefbot.eval.claims import CLAIMS_FILE, load_claims, measure_claims, render_claims
+
+    from briefbot.cli import opened_bot
+
+    loaded = load_claims(file or CLAIMS_FILE, split=_check_split(split))
+    with opened_bot() as bot:
+        figures = measure_claims(bot, loaded)
+    print(json.dumps(asdict(figures)) if as_json else render_claims(figures))
+
+
 @eval_app.command("growth")
 def growth(
     folder: Annotated[Path, typer.Argument(help="Where the synthetic records are made and kept.")],

@@ -15,8 +15,10 @@ from briefbot.composition import (
     LONG_WORDS,
     MOST_SENTENCES,
     NEAR_BEST,
+    NEAR_BEST_ELSEWHERE,
     SHORT_WORDS,
     Composed,
+    are_items,
     choose_sentences,
     compose_answer,
     count_words,
@@ -80,8 +82,8 @@ def test_line_breaks_of_a_source_become_spaces() -> None:
 
 def test_two_sentences_become_two_statements_with_numbers_in_order() -> None:
     composed = compose([make_evidence("A was fined."), make_evidence("B left.", document_id="other")])
-    assert composed.text == "A was fined [1]. B left [2]."
-    assert [(item.start, item.end, item.citations) for item in composed.statements] == [(0, 16, (1,)), (17, 28, (2,))]
+    assert composed.text == "A was fined [1].\n\nB left [2]."
+    assert [(item.start, item.end, item.citations) for item in composed.statements] == [(0, 16, (1,)), (18, 29, (2,))]
     assert [(item.number, item.document.id, item.quote) for item in composed.citations] == [
         (1, "doc", "A was fined."),
         (2, "other", "B left."),
@@ -95,9 +97,56 @@ def test_sentences_in_the_other_language_follow_introduced_as_such() -> None:
     assert composed.text == f"{QUOTED_IN_OTHER_LANGUAGE['zh']}It paid [1]. It left [2]."
 
 
-def test_chinese_sentences_stand_in_paragraphs_of_their_own() -> None:
+def test_each_document_has_a_paragraph_of_its_own() -> None:
     chosen = [make_evidence("甲应当整改。", language="zh"), make_evidence("乙可以处罚。", language="zh")]
-    assert compose(chosen, "zh").text == "甲应当整改[1]。\n\n乙可以处罚[2]。"
+    assert compose(chosen, "zh").text == "甲应当整改[1]。乙可以处罚[2]。"
+    further = make_evidence("丙不服。", language="zh", document_id="other")
+    assert compose([*chosen, further], "zh").text == "甲应当整改[1]。乙可以处罚[2]。\n\n丙不服[3]。"
+    assert compose([make_evidence("A paid."), make_evidence("B paid.")]).text == "A paid [1]. B paid [2]."
+
+
+def test_items_of_a_list_are_numbered_and_their_statements_leave_the_numbers_out() -> None:
+    names = ("Alibaba", "Meituan", "Didi")
+    chosen = [make_evidence(f"{name} was fined.", document_id=name.lower()) for name in names]
+    parts = quote_parts(chosen, "en")
+    assert are_items(parts, "list")
+    assert not are_items(parts, "amount")
+    assert not are_items(parts[:2], "list")
+    one_document = quote_parts([make_evidence(f"{name} was fined.") for name in names], "en")
+    assert not are_items(one_document, "list")
+    lists = make_evidence("SAMR fined Alibaba, Meituan, Didi and Tencent.", document_id="list")
+    assert not are_items([*parts, *quote_parts([lists], "en")], "list")
+    documents = {item.passage.document_id: make_document(item.passage.document_id) for item in chosen}
+    composed = compose_answer(parts, documents, dict.fromkeys(documents, "final"), "en", numbered=True)
+    assert composed.text == "1. Alibaba was fined [1].\n\n2. Meituan was fined [2].\n\n3. Didi was fined [3]."
+    assert [composed.text[item.start : item.end] for item in composed.statements] == [
+        "Alibaba was fined [1].", "Meituan was fined [2].", "Didi was fined [3].",
+    ]  # fmt: skip
+
+
+def test_what_changed_is_told_in_the_order_of_time() -> None:
+    now = make_evidence("The list of 2024 has 29 items.", score=3.0)
+    then = make_evidence("In 2020 the list had 33 items.", score=2.0, document_id="old")
+    undated = make_evidence("It covers banks.", score=1.5, document_id="older")
+    published = {"doc": dt.date(2024, 9, 8), "old": dt.date(2020, 6, 23), "older": dt.date(2018, 1, 1)}
+    assert choose_sentences([now, then, undated], "change", published) == [undated, then, now]
+    assert choose_sentences([now, then, undated], "list", published) == [now, then, undated]
+
+
+def test_a_sentence_with_another_figure_for_the_same_matter_is_no_repetition() -> None:
+    first = make_evidence("SAMR fined the platform company Alibaba RMB 18.228 billion in April 2021.", score=3.0)
+    other = make_evidence(
+        "SAMR fined the platform company Alibaba RMB 18.5 billion in April 2021.", score=2.9, document_id="press"
+    )
+    assert choose_sentences([first, other]) == [first, other]
+
+
+def test_sentences_of_other_documents_must_come_nearer_to_the_best() -> None:
+    best = make_evidence("Meituan was fined.", score=5.0)
+    near = make_evidence("Didi was delisted.", score=5.0 - NEAR_BEST_ELSEWHERE + 0.1, document_id="near")
+    far = make_evidence("Ant was licensed.", score=5.0 - NEAR_BEST_ELSEWHERE - 0.1, document_id="far")
+    own = make_evidence("It repaid deposits.", score=5.0 - NEAR_BEST + 0.1)
+    assert choose_sentences([best, near, far, own]) == [best, own, near]
 
 
 def test_a_number_in_brackets_in_a_source_does_not_read_as_one_of_our_marks() -> None:

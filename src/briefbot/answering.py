@@ -15,37 +15,45 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from briefbot.catalogue import Catalogue
-from briefbot.composition import Part, choose_sentences, compose_answer, one_line, quote_parts
+from briefbot.checking import check_claim
+from briefbot.composition import Part, are_items, choose_sentences, cite, compose_answer, one_line, quote_parts
 from briefbot.corpus import Corpus
 from briefbot.embedding import Embedder, Progress, load_embedder
 from briefbot.errors import UsageError
 from briefbot.evidence import is_foreign, score_evidence
 from briefbot.generation import Generated, generate
 from briefbot.glossary import load_glossary
-from briefbot.hygiene import talks_to_machine
+from briefbot.hygiene import is_showable, talks_to_machine
 from briefbot.index import PassageIndex
 from briefbot.language_model import LanguageModel
 from briefbot.models import (
     AbstentionReason,
     Answer,
-    Citation,
-    Document,
+    Check,
+    Difference,
     Evidence,
     Filters,
     Language,
     Mode,
-    Notice,
     Query,
     ScoredPassage,
     Turn,
 )
-from briefbot.query import make_query
+from briefbot.notices import find_notices, title_in
+from briefbot.query import clean_question, make_query
 from briefbot.question_kinds import asks_for_judgement
 from briefbot.reranking import open_reranker
 from briefbot.retrieval import RetrievalParts, Retriever
 from briefbot.settings import Settings, load_settings, prepare_home
-from briefbot.texts import ABSTENTIONS, CLOSEST, COVERAGE, EMPTY_CORPUS, NO_JUDGEMENT, NOTICES, STATUSES
+from briefbot.texts import (
+    ABSTENTIONS,
+    CLOSEST,
+    COVERAGE,
+    DIFFERENCE,
+    EMPTY_CORPUS,
+    NO_JUDGEMENT,
+    VERDICTS,
+)
 from briefbot.verification import Verifier
 
 PASSAGES_PER_QUESTION = 12
@@ -197,6 +205,48 @@ class Briefbot:
         stages["total"] = _milliseconds(finished - started)
         return replace(answer, history=tuple(history), settings=self._describe_settings())
 
+    def check(self, claim: str, *, as_of: dt.date | str | None = None, filters: Filters | None = None) -> Check:
+        """Check a claim against the corpus, with the words for or against it; raises `UsageError` for a malformed request."""
+        started = time.perf_counter()
+        query = make_query(
+            clean_question(claim, "claim"),
+            as_of=parse_date(as_of),
+            filters=self.check_filters(filters),
+            glossary=self.glossary,
+        )
+        passages = self._find(query, PASSAGES_PER_QUESTION)
+        evidence = [item for item in self._weigh(query, passages) if is_showable(item.sentence.text)]
+        if is_foreign(query, passages) or not _WORD.search(claim):
+            evidence = []
+        catalogue = self.corpus.catalogue()
+        documents = {id_: catalogue.documents[id_] for id_ in {item.passage.document_id for item in evidence}}
+        statuses = {id_: catalogue.status_of(document, query.as_of) for id_, document in documents.items()}
+        found = check_claim(query.question, evidence, statuses, self.glossary, documents)
+        numbers = {item: number for number, item in enumerate(found.shown, start=1)}
+        differences = tuple(
+            Difference(item.kind, item.stated, item.found, numbers[item.evidence]) for item in found.contrasts
+        )
+        said = [VERDICTS[found.verdict][query.language]]
+        said += [
+            DIFFERENCE[query.language].format(stated=item.stated, found=item.found, citation=item.citation)
+            for item in differences
+        ]
+        if found.verdict == "not_found":
+            said.append(self._describe_coverage(query.language))
+        return Check(
+            claim=query.question,
+            language=query.language,
+            verdict=found.verdict,
+            likelihoods={verdict: round(likelihood, 3) for verdict, likelihood in found.likelihoods.items()},
+            text=("" if query.language == "zh" else " ").join(said),
+            differences=differences,
+            citations=tuple(cite(item, number, documents, statuses) for item, number in numbers.items()),
+            as_of=query.as_of,
+            filters=query.filters,
+            corpus_version=catalogue.version,
+            timings_ms={"total": _milliseconds(time.perf_counter() - started)},
+        )
+
     def _describe_settings(self) -> dict[str, str]:
         return {"briefbot": version("briefbot"), "embedding_model": str(self.embedder.identity)}
 
@@ -205,7 +255,8 @@ class Briefbot:
     ) -> Answer:
         """The answer from evidence that is there; `stages` gets the language model's milliseconds."""
         catalogue = self.corpus.catalogue()
-        chosen = choose_sentences(evidence, query.asked)
+        published = {id_: document.published for id_, document in catalogue.documents.items()}
+        chosen = choose_sentences(evidence, query.asked, published)
         documents = {item.passage.document_id: catalogue.documents[item.passage.document_id] for item in chosen}
         statuses = {id_: catalogue.status_of(document, query.as_of) for id_, document in documents.items()}
 
@@ -220,8 +271,9 @@ class Briefbot:
             made = generate(self._model, query, chosen, made.parts, self.verifier, told=tell)
             stages["generate"] = _milliseconds(time.perf_counter() - started)
         written = any(part.support == "checked" for part in made.parts)
-        composed = compose_answer(made.parts, documents, statuses, query.language)
-        notices = (*_period_notice(query), *_notices(catalogue, composed.citations, query))
+        numbered = not written and are_items(made.parts, query.asked)
+        composed = compose_answer(made.parts, documents, statuses, query.language, numbered=numbered)
+        notices = find_notices(query, evidence, composed, catalogue, statuses, self.glossary)
         return Answer(
             id=_new_id(),
             question=query.question,
@@ -320,7 +372,7 @@ class Briefbot:
         """The titles of the documents nearest to a question, for a reader to go on from."""
         documents = self.corpus.catalogue().documents
         ids = list(dict.fromkeys(found.passage.document_id for found in passages))[:CLOSEST_NAMED]
-        titles = [one_line(_title(documents[id_], query.language)) for id_ in ids]
+        titles = [one_line(title_in(documents[id_], query.language)) for id_ in ids]
         mark = "《{}》" if query.language == "zh" else "{}"
         joint = "、" if query.language == "zh" else "; "
         return CLOSEST[query.language].format(titles=joint.join(mark.format(title) for title in titles)) if ids else ""
@@ -363,42 +415,6 @@ def parse_date(value: dt.date | str | None) -> dt.date | None:
             expected="a date like 2022-01-31",
             got=str(value)[:40],
         ) from error
-
-
-def _title(document: Document, language: Language) -> str:
-    """A document's title in a language, as far as it has one."""
-    return (document.title_zh if language == "zh" else None) or document.title
-
-
-def _period_notice(query: Query) -> tuple[Notice, ...]:
-    """What a date in the question's words was understood as."""
-    if query.period is None:
-        return ()
-    first, last = (day.isoformat() if day else "…" for day in query.period)
-    shown = first if first == last else f"{first} – {last}"
-    return (Notice("period_understood", NOTICES["period_understood"][query.language].format(period=shown)),)
-
-
-def _notices(catalogue: Catalogue, citations: Sequence[Citation], query: Query) -> tuple[Notice, ...]:
-    """What the reader must know about the cited texts: drafts, replaced texts, texts not yet in force."""
-    notices: dict[str, Notice] = {}
-    for citation in citations:
-        document = citation.document
-        title = _title(document, query.language)
-        if citation.status in {"superseded", "amended", "repealed"}:
-            newer = catalogue.lineage.replacement(document, query.as_of or dt.date.max)
-            newer_title = newer and _title(newer, query.language)
-            message = NOTICES["superseded_source"][query.language].format(
-                title=title, status=STATUSES[citation.status][query.language], replacement=newer_title or "—"
-            )
-            notices.setdefault(document.id, Notice("superseded_source", message, document.id))
-        elif citation.status == "draft":
-            message = NOTICES["draft_source"][query.language].format(title=title)
-            notices.setdefault(document.id, Notice("draft_source", message, document.id))
-        elif citation.status == "not_yet_in_force":
-            message = NOTICES["not_yet_in_force"][query.language].format(title=title, day=document.effective_from)
-            notices.setdefault(document.id, Notice("not_yet_in_force", message, document.id))
-    return tuple(notices.values())
 
 
 def _confidence(best: Evidence) -> float:

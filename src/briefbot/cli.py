@@ -17,11 +17,11 @@ from briefbot.errors import BriefbotError
 from briefbot.eval.commands import eval_app
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from briefbot.answering import Briefbot
     from briefbot.embedding import Progress
-    from briefbot.models import Answer
+    from briefbot.models import Answer, Citation, Language
     from briefbot.settings import Settings
 
 app = typer.Typer(
@@ -102,6 +102,31 @@ def ask(
         _print_json(AnswerOut.of(answer).model_dump(mode="json"))
     else:
         _print_answer(answer)
+
+
+@app.command()
+def check(
+    claim: Annotated[str, typer.Argument(help="The claim, in English or Chinese.")],
+    as_of: AsOf = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a claim: supported, contradicted, partly supported or not found, with the words that bear on it."""
+    from briefbot.answering import parse_date
+    from briefbot.query import clean_question
+
+    clean_question(claim, "claim")
+    parse_date(as_of)
+    with opened_bot() as bot:
+        found = bot.check(claim, as_of=as_of)
+    if as_json:
+        from briefbot.api.schemas import CheckOut
+
+        _print_json(CheckOut.of(found).model_dump(mode="json"))
+        return
+    print(found.text)
+    for citation in found.citations:
+        print(f"\n[{citation.number}] {citation.quote}")
+    _print_sources(found.citations, found.language)
 
 
 @app.command()
@@ -382,10 +407,14 @@ def _print_answer(answer: Answer) -> None:
     print(answer.text)
     for notice in answer.notices:
         print(f"\n! {notice.message}")
-    if answer.citations:
+    _print_sources(answer.citations, answer.language)
+
+
+def _print_sources(citations: Sequence[Citation], language: Language) -> None:
+    if citations:
         print()
-    for citation in answer.citations:
+    for citation in citations:
         document = citation.document
-        title = (document.title_zh if answer.language == "zh" else None) or document.title
+        title = (document.title_zh if language == "zh" else None) or document.title
         where = f", {citation.locator}" if citation.locator else ""
         print(f"[{citation.number}] {title}{where} — {document.published or '—'}, {citation.status} ({document.id})")

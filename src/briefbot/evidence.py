@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence, Set
 
 from briefbot.models import Asked, Evidence, Passage, Query, ScoredPassage, Sentence
 from briefbot.periods import find_days
+from briefbot.quantities import find_differing
 from briefbot.terms import fold, query_terms, term_set
 
 HEADINGS_WEIGHT = 5.0
@@ -35,6 +36,9 @@ that it names a day where a date is asked for; fitted with the weights above."""
 LEAST_SHARED = 0.15
 """Part of a question's words, by weight, below which a question without a known name is taken to be of another field: of twelve
 general questions ten are, by this or by a name, of the 194 development questions with an answer five."""
+
+SHARED_BY_REPETITIONS = 0.8
+"""Part of the words of the shorter of two sentences that the other holds where one repeats the other."""
 
 PASSAGES_COMPARED = 6
 """Passages whose words a question is compared with to tell whether it is of another field."""
@@ -185,12 +189,19 @@ def is_foreign(query: Query, passages: Sequence[ScoredPassage]) -> bool:
     return any(held.isdisjoint(term_set(name)) for name in names)
 
 
+def has_list_form(text: str) -> bool:
+    """Whether a sentence lists things: "A, B and C", "甲、乙、丙"."""
+    return bool(_FORMS["list"].search(text))
+
+
 def is_repetition(sentence: Sentence, chosen: Sequence[Sentence]) -> bool:
-    """Whether a sentence says nearly what an earlier one says: most of its words, in either direction."""
+    """Whether a sentence says nearly what an earlier one says: most of its words, in either direction, and no other figure."""
     words = term_set(sentence.text)
     for other in chosen:
         theirs = term_set(other.text)
         shared = len(words & theirs) / max(1, min(len(words), len(theirs)))
-        if shared > 0.8 or fold(sentence.text) == fold(other.text):
+        if fold(sentence.text) == fold(other.text) or (
+            shared > SHARED_BY_REPETITIONS and not find_differing(sentence.text, other.text)
+        ):
             return True
     return False

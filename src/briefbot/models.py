@@ -33,6 +33,8 @@ Language = Literal["en", "zh"]
 Mode = Literal["auto", "extractive", "generative"]
 AnswerMode = Literal["extractive", "generative"]
 AbstentionReason = Literal["no_evidence", "weak_evidence", "filtered_out", "not_a_question"]
+Verdict = Literal["supported", "contradicted", "partly", "not_found"]
+DifferenceKind = Literal["number", "date", "actor", "status"]
 Asked = Literal["amount", "date", "who", "list", "compare", "change", "why", "status", "other"]
 FoundBy = Literal["dense", "lexical"]
 
@@ -260,3 +262,33 @@ class Answer:
     history: tuple[Turn, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     """What else the answer depends on, so that it can be replayed: the product's version and the embedding model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a claim states, and what the source of a citation, by its number, has in its place."""
+
+    kind: DifferenceKind
+    stated: str
+    found: str
+    citation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A verdict on a claim with the words that bear on it, those of higher authority first.
+
+    `likelihoods` of the four verdicts sum to 1 and order claims by how clear they are; they are not frequencies.
+    """
+
+    claim: str
+    language: Language
+    verdict: Verdict
+    likelihoods: Mapping[Verdict, float]
+    text: str
+    differences: tuple[Difference, ...]
+    citations: tuple[Citation, ...]
+    as_of: dt.date | None
+    filters: Filters
+    corpus_version: str
+    timings_ms: Mapping[str, float]

@@ -113,7 +113,10 @@ _CHINESE = re.compile(
     rf"(?P<n>{_HAN_NUMBER})(?P<s>万亿|亿|万)?(?P<of>[个家条项次部款类名人日天月年周元倍种批届章节级份起小分成门])"
 )
 _ARTICLE = re.compile(rf"\b(?:articles?|art\.|§) ?(?P<n>\d{{1,3}})\b|第 ?(?P<z>{_HAN_NUMBER}|\d{{1,3}}) ?条")
-_PERCENT_ZH = re.compile(rf"百分之(?P<n>[\d.]+|{_HAN_NUMBER})(?:点(?P<f>[零一二三四五六七八九]+))?")
+_PERCENT_ZH = re.compile(
+    rf"百分之(?P<n>[\d.]+|{_HAN_NUMBER})(?:点(?P<f>[零一二三四五六七八九]+))?"
+    r"|(?<![第构组])(?P<t>[一二两三四五六七八九])成(?![为立本果员份品功就交长效熟分年绩])"
+)
 _FRACTION = re.compile(
     r"\b(?P<a>one|a|two|three)[- ](?P<b>third|quarter|fifth|tenth)s?\b(?! (?:straight|consecutive|successive|year|time|party|country|quarter|month|round|batch|of (?:19|20)))|(?P<z>[二三四五六七八九十])分之(?P<w>[一二三四五六七八九])|\b(?P<h>half)\b(?! a| of (?:the year|20))|(?P<y>一半)"
 )
@@ -229,6 +232,8 @@ def find_quantities(text: str) -> list[Quantity]:
 
 
 def _percent_of(match: re.Match[str]) -> float:
+    if match["t"]:
+        return 10.0 * (read_chinese_number(match["t"]) or 0)
     whole = match["n"]
     value = float(whole) if re.fullmatch(r"[\d.]*\d", whole) else float(read_chinese_number(whole) or 0)
     if match["f"]:
@@ -286,3 +291,19 @@ def missing_dates(stated: str, known: Sequence[str]) -> list[DateMention]:
     """The dates that a text states and the others together do not."""
     others = [item for text in known for item in find_dates(text)]
     return [item for item in find_dates(stated) if not item.agrees(others)]
+
+
+def find_differing(first: str, second: str) -> tuple[str, str] | None:
+    """A measure that each of two texts states once, and differently, in their words; None if there is none."""
+    for mine in _stated_once(first):
+        for other in _stated_once(second):
+            if mine.unit and mine.unit == other.unit and not mine.agrees(other) and not other.agrees(mine):
+                return first[mine.start : mine.end], second[other.start : other.end]
+    return None
+
+
+def _stated_once(text: str) -> list[Quantity]:
+    """The quantities of a text whose unit no other one has; article numbers are none."""
+    found = [item for item in find_quantities(text) if item.unit != "article"]
+    units = [item.unit for item in found]
+    return [item for item in found if units.count(item.unit) == 1]

@@ -88,12 +88,15 @@ def make_query(
     )
 
 
-def clean_question(question: str) -> str:
-    """The question without control characters and outer space; raises `UsageError` where nothing or too much is left."""
+def clean_question(question: str, name: str = "question") -> str:
+    """The question without control characters and outer space; raises `UsageError` where nothing or too much is left.
+
+    `name` is what the error calls it.
+    """
     cleaned = _CONTROL.sub(" ", _SURROGATE.sub("", question)).strip()
     if not 1 <= len(cleaned) <= LONGEST_QUESTION_CHARS:
         raise UsageError(
-            f"question: expected 1 to {LONGEST_QUESTION_CHARS:,} characters; got {len(cleaned):,}; "
+            f"{name}: expected 1 to {LONGEST_QUESTION_CHARS:,} characters; got {len(cleaned):,}; "
             + ("ask something" if not cleaned else "shorten it"),
             expected=f"1 to {LONGEST_QUESTION_CHARS} characters",
             got=f"{len(cleaned)} characters",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from briefbot.models import AbstentionReason, Language, Status
+from briefbot.models import AbstentionReason, Authority, Language, Status, Verdict
 
 ABSTENTIONS: Mapping[AbstentionReason, Mapping[Language, str]] = {
     "no_evidence": {
@@ -68,6 +68,11 @@ NoticeKind = Literal[
     "draft_source",
     "not_yet_in_force",
     "period_understood",
+    "coverage_ends",
+    "premise_differs",
+    "conflict",
+    "conflict_side",
+    "translated_quote",
     "model_unavailable",
     "model_unsupported",
     "model_interrupted",
@@ -90,6 +95,26 @@ NOTICES: Mapping[NoticeKind, Mapping[Language, str]] = {
         "en": "The question was understood as asking about {period}; documents published then are preferred.",
         "zh": "问题被理解为询问{period}期间的情况；优先采用该期间发布的文件。",
     },
+    "coverage_ends": {
+        "en": "The corpus ends on {day}, before the period the question asks about.",
+        "zh": "语料库截至{day}，早于问题所问的时间。",
+    },
+    "premise_differs": {
+        "en": "The question has “{stated}”; the source has “{found}” [{citation}].",
+        "zh": "问题中为“{stated}”，来源为“{found}”[{citation}]。",
+    },
+    "conflict": {
+        "en": "The sources differ: {first}; {second}.",
+        "zh": "来源之间不一致：{first}；{second}。",
+    },
+    "conflict_side": {
+        "en": "{title} ({authority}, {day}) has “{figure}” [{citation}]",
+        "zh": "《{title}》（{authority}，{day}）为“{figure}”[{citation}]",
+    },
+    "translated_quote": {
+        "en": "The statement that cites [{citation}] is the model's rendering of a source in Chinese; the quote has its words.",
+        "zh": "引用[{citation}]的陈述由模型译自英文来源；引文为其原文。",
+    },
     "model_unavailable": {
         "en": "The language model did not answer, so this answer is composed of the sources' own sentences.",
         "zh": "语言模型未能作答，本回答由来源原文组成。",
@@ -104,6 +129,20 @@ NOTICES: Mapping[NoticeKind, Mapping[Language, str]] = {
     },
 }
 
+AUTHORITIES: Mapping[Authority, Mapping[Language, str]] = {
+    "constitution": {"en": "constitution", "zh": "宪法"},
+    "law": {"en": "law", "zh": "法律"},
+    "regulation": {"en": "regulation", "zh": "行政法规"},
+    "rule": {"en": "departmental rule", "zh": "部门规章"},
+    "normative_document": {"en": "normative document", "zh": "规范性文件"},
+    "party_document": {"en": "party document", "zh": "党的文件"},
+    "enforcement": {"en": "enforcement decision", "zh": "执法决定"},
+    "speech": {"en": "speech", "zh": "讲话"},
+    "statistics": {"en": "statistics", "zh": "统计数据"},
+    "press": {"en": "press report", "zh": "媒体报道"},
+    "analysis": {"en": "analysis", "zh": "分析"},
+}
+
 STATUSES: Mapping[Status, Mapping[Language, str]] = {
     "draft": {"en": "a draft", "zh": "为草案"},
     "in_force": {"en": "in force", "zh": "现行有效"},
@@ -113,4 +152,22 @@ STATUSES: Mapping[Status, Mapping[Language, str]] = {
     "repealed": {"en": "repealed", "zh": "已被废止"},
     "expired": {"en": "expired", "zh": "已失效"},
     "final": {"en": "final", "zh": "为最终文本"},
+}
+
+VERDICTS: Mapping[Verdict, Mapping[Language, str]] = {
+    "supported": {"en": "The corpus bears this claim out.", "zh": "语料库支持这一说法。"},
+    "contradicted": {"en": "The corpus contradicts this claim.", "zh": "语料库与这一说法相矛盾。"},
+    "partly": {
+        "en": "The corpus bears out only part of this claim.",
+        "zh": "语料库只支持这一说法的一部分。",
+    },
+    "not_found": {
+        "en": "The corpus neither bears this claim out nor contradicts it.",
+        "zh": "语料库既不能证实也不能否定这一说法。",
+    },
+}
+
+DIFFERENCE: Mapping[Language, str] = {
+    "en": "The claim has “{stated}”, the source “{found}” [{citation}].",
+    "zh": "该说法为“{stated}”，来源为“{found}”[{citation}]。",
 }

@@ -117,7 +117,7 @@ class Verifier:
         for day in missing_dates(statement, [*evidence, *context]):
             yield Fault("date", statement[day.start : day.end], _dates_of(known))
         yield from self._find_actors(statement, named, evidence, context)
-        strange = _find_strange(statement, [*evidence, *context], named.values())
+        strange = find_strange(statement, [*evidence, *context], named.values())
         if not strange and (says_too_little(statement, known) or self._is_beyond_check(statement, named, known)):
             strange = statement
         if strange:
@@ -153,7 +153,7 @@ def names_in(text: str, glossary: Glossary) -> dict[str, GlossaryEntry]:
     return {entry.id: entry for entry in found}
 
 
-def _find_strange(statement: str, known: Sequence[str], named: Iterable[GlossaryEntry]) -> str:
+def find_strange(statement: str, known: Sequence[str], named: Iterable[GlossaryEntry]) -> str:
     """A proper name or code of the statement that neither the glossary nor the evidence holds; empty if there is none."""
     text = " ".join(known)
     held = term_set(text) | {term for entry in named for name in (*entry.en, *entry.zh) for term in term_set(name)}

@@ -53,6 +53,14 @@ async def post_answer(body: schemas.QuestionIn, bot: Bot, request: Request) -> s
     return schemas.AnswerOut.of(answer)
 
 
+@api.post("/check", tags=["answers"], summary="Check a claim")
+async def post_check(body: schemas.ClaimIn, bot: Bot, request: Request) -> schemas.CheckOut:
+    """Whether the corpus bears a claim out, contradicts it, bears out part of it, or does not speak of it."""
+    filters = body.filters.to_filters()
+    check = await _in_thread(request, lambda: bot.check(body.claim, as_of=body.as_of, filters=filters))
+    return schemas.CheckOut.of(check)
+
+
 @api.post("/search", tags=["answers"], summary="Find passages")
 async def post_search(body: schemas.SearchIn, bot: Bot, request: Request) -> schemas.SearchOut:
     """The passages a question would be answered from, best first."""

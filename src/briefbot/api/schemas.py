@@ -173,6 +173,19 @@ class CitationOut(_Out):
     locator: str
     document: DocumentOut
 
+    @classmethod
+    def of(cls, citation: models.Citation) -> CitationOut:
+        """From the value the product works with."""
+        return cls(
+            number=citation.number,
+            passage_id=citation.passage_id,
+            quote=citation.quote,
+            start=citation.start,
+            end=citation.end,
+            locator=citation.locator,
+            document=DocumentOut.of(citation.document, citation.status),
+        )
+
 
 class NoticeOut(_Out):
     """Something to know before relying on the answer."""
@@ -229,18 +242,7 @@ class AnswerOut(_Out):
                 )
                 for item in answer.statements
             ],
-            citations=[
-                CitationOut(
-                    number=item.number,
-                    passage_id=item.passage_id,
-                    quote=item.quote,
-                    start=item.start,
-                    end=item.end,
-                    locator=item.locator,
-                    document=DocumentOut.of(item.document, item.status),
-                )
-                for item in answer.citations
-            ],
+            citations=[CitationOut.of(item) for item in answer.citations],
             notices=[
                 NoticeOut(kind=item.kind, message=item.message, document_id=item.document_id) for item in answer.notices
             ],
@@ -250,6 +252,62 @@ class AnswerOut(_Out):
             tokens=dict(answer.tokens),
             history=[TurnIn(role=turn.role, content=turn.content) for turn in answer.history],
             settings=dict(answer.settings),
+        )
+
+
+class ClaimIn(_In):
+    """A claim to check against the corpus."""
+
+    claim: str = Field(
+        description="1 to 2,000 characters after trimming, in English or Chinese",
+        examples=["SAMR fined Alibaba RMB 34 billion in 2022."],
+    )
+    as_of: dt.date | None = Field(default=None, description="Check with what was published by that day")
+    filters: FiltersIn = Field(default_factory=FiltersIn, description="What the evidence may be drawn from")
+
+
+class DifferenceOut(_Out):
+    """What the claim states, and what the source of a citation has in its place."""
+
+    kind: models.DifferenceKind
+    stated: str
+    found: str
+    citation: int
+
+
+class CheckOut(_Out):
+    """A verdict on a claim, with the words that bear on it; those of higher authority first."""
+
+    claim: str
+    language: models.Language
+    verdict: models.Verdict
+    likelihoods: dict[models.Verdict, float] = Field(description="How clear the verdict is; they sum to 1")
+    text: str = Field(description="The verdict in a sentence, with the differences")
+    differences: list[DifferenceOut]
+    citations: list[CitationOut]
+    as_of: dt.date | None
+    filters: FiltersOut
+    corpus_version: str
+    timings_ms: dict[str, float]
+
+    @classmethod
+    def of(cls, check: models.Check) -> CheckOut:
+        """From the value the product works with."""
+        return cls(
+            claim=check.claim,
+            language=check.language,
+            verdict=check.verdict,
+            likelihoods=dict(check.likelihoods),
+            text=check.text,
+            differences=[
+                DifferenceOut(kind=item.kind, stated=item.stated, found=item.found, citation=item.citation)
+                for item in check.differences
+            ],
+            citations=[CitationOut.of(item) for item in check.citations],
+            as_of=check.as_of,
+            filters=FiltersOut.of(check.filters),
+            corpus_version=check.corpus_version,
+            timings_ms=dict(check.timings_ms),
         )
 
 

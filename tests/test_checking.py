@@ -1,0 +1,198 @@
+"""Claims checked against the corpus, and what is told about an answer's premises, sources and period."""
+
+from __future__ import annotations
+
+import datetime as dt
+import subprocess
+import sys
+from dataclasses import replace
+
+import httpx
+import pytest
+from briefbot.eval.claims import CLAIMS_FILE, Claim, load_claims, measure_claims, render_claims, score_claims
+from test_composition import make_document, make_evidence
+
+from briefbot.answering import GLOSSARY_FILE, Briefbot
+from briefbot.checking import INTERCEPTS, WEIGHTS, check_claim
+from briefbot.errors import UsageError
+from briefbot.glossary import load_glossary
+from briefbot.models import Check, Document, Filters
+from briefbot.notices import find_conflict
+
+GLOSSARY = load_glossary(GLOSSARY_FILE)
+
+
+def quoted(check: Check) -> str:
+    return " ".join(citation.quote for citation in check.citations)
+
+
+# ------------------------------------------------------------------ claims
+
+
+def test_a_claim_in_other_words_is_borne_out_by_the_words_shown(bot: Briefbot) -> None:
+    check = bot.check("In April 2021 the market regulator SAMR imposed a fine of 18,228 million yuan on Alibaba.")
+    assert check.verdict == "supported"
+    assert "18.228 billion" in quoted(check)
+    assert check.differences == ()
+    assert sum(check.likelihoods.values()) == pytest.approx(1.0, abs=0.01)
+    for citation in check.citations:
+        text = bot.corpus.catalogue().documents[citation.document.id].text
+        assert text[citation.start : citation.end] == citation.quote
+
+
+def test_a_claim_with_another_number_is_contradicted_and_the_right_one_is_named(bot: Briefbot) -> None:
+    check = bot.check("SAMR fined Alibaba RMB 34 billion in April 2021.")
+    assert check.verdict == "contradicted"
+    number = next(item for item in check.differences if item.kind == "number")
+    assert (number.stated, number.found) == ("34 billion", "18.228 billion")
+    assert number.found in check.citations[number.citation - 1].quote
+    assert f"“18.228 billion” [{number.citation}]" in check.text
+
+
+def test_a_claim_with_a_number_nobody_states_is_never_supported(bot: Briefbot) -> None:
+    for claim in ("SAMR fined Alibaba 77 times in 2021.", "市场监管总局2021年对阿里巴巴罚款77次。"):
+        assert bot.check(claim).verdict != "supported"
+
+
+def test_a_claim_of_another_field_is_not_found_and_cites_nothing(bot: Briefbot) -> None:
+    check = bot.check("The Eiffel Tower was repainted in bronze for the Olympic Games.")
+    assert (check.verdict, check.citations, check.differences) == ("not_found", (), ())
+    assert "documents published from" in check.text
+    assert bot.check("北京大兴国际机场有四条跑道。").language == "zh"
+
+
+def test_nothing_published_later_bears_on_a_claim_checked_as_of_a_day(bot: Briefbot) -> None:
+    day = dt.date(2022, 1, 31)
+    check = bot.check("The CAC fined Didi RMB 8.026 billion.", as_of=day)
+    assert check.verdict != "supported"
+    assert all(item.document.published and item.document.published <= day for item in check.citations)
+    narrow = bot.check("The CAC fined Didi RMB 8.026 billion.", filters=Filters(document_id=("law-pipl-2021",)))
+    assert {item.document.id for item in narrow.citations} <= {"law-pipl-2021"}
+
+
+@pytest.mark.parametrize("claim", ["", "   ", "x" * 2001])
+def test_an_empty_or_endless_claim_is_refused_by_its_name(bot: Briefbot, claim: str) -> None:
+    with pytest.raises(UsageError, match="claim: expected 1 to 2,000 characters"):
+        bot.check(claim)
+
+
+def test_words_of_higher_authority_stand_first() -> None:
+    press = make_evidence("Article 38 of the law allows exports after an assessment.", document_id="press")
+    law = make_evidence("Article 38 allows exports of data after a security assessment.", document_id="law")
+    documents = {
+        "press": replace(make_document("press"), authority="press"),
+        "law": replace(make_document("law"), authority="law"),
+    }
+    claim = "Article 38 of the law allows exports, and data after a security assessment."
+    found = check_claim(claim, [press, law], dict.fromkeys(documents, "in_force"), GLOSSARY, documents)
+    assert [item.passage.document_id for item in found.shown] == ["law", "press"]
+
+
+def test_a_text_without_force_that_a_claim_says_is_in_force_differs_in_status() -> None:
+    draft = make_evidence("The Harbour Rules require users to give their real names.", document_id="draft")
+    documents: dict[str, Document] = {"draft": make_document("draft")}
+    claim = "The Harbour Rules that require real names are in force."
+    found = check_claim(claim, [draft], {"draft": "draft"}, GLOSSARY, documents)
+    assert found.verdict == "contradicted"
+    assert [(item.kind, item.stated, item.found) for item in found.contrasts] == [("status", "in force", "draft")]
+    assert check_claim(claim, [draft], {"draft": "in_force"}, GLOSSARY, documents).contrasts == ()
+
+
+def test_the_command_the_route_and_the_product_give_one_verdict(bot: Briefbot, service: str) -> None:
+    claim = "The CAC fined Didi RMB 8.026 billion in July 2022."
+    ours = bot.check(claim)
+    body = httpx.post(f"{service}/v1/check", json={"claim": claim}).raise_for_status().json()
+    assert (body["verdict"], body["text"]) == (ours.verdict, ours.text)
+    assert [item["quote"] for item in body["citations"]] == [item.quote for item in ours.citations]
+    refused = httpx.post(f"{service}/v1/check", json={"claim": claim, "filters": {"issuer": ["NOBODY"]}})
+    assert refused.status_code == 422
+    assert "NOBODY" in refused.json()["detail"]
+    wrong = subprocess.run(  # the checks of words come before the model is loaded
+        [sys.executable, "-m", "briefbot", "check", " "], capture_output=True, text=True, check=False
+    )
+    assert wrong.returncode == 2
+    assert wrong.stderr.startswith("briefbot: claim: expected 1 to 2,000 characters; got 0")
+
+
+# ------------------------------------------------------------------ the labelled claims
+
+
+def test_half_of_the_claims_is_held_for_test_and_the_development_half_is_judged_as_well_as_when_fitted(
+    bot: Briefbot,
+) -> None:
+    claims = load_claims()
+    dev = load_claims(split="dev")
+    assert len(claims) >= 120
+    assert 0.4 <= len(dev) / len(claims) <= 0.6
+    assert sum("starting article" in claim.note for claim in claims) >= 10
+    figures = measure_claims(bot, dev)
+    assert figures.macro_f1 >= 0.64
+    assert "macro-F1" in render_claims(figures)
+
+
+def test_every_verdict_has_weights_for_the_same_signs() -> None:
+    assert INTERCEPTS.keys() == WEIGHTS.keys()
+    assert len({frozenset(weights) for weights in WEIGHTS.values()}) == 1
+
+
+def test_figures_follow_from_the_verdicts(bot: Briefbot) -> None:
+    check = bot.check("SAMR fined Alibaba RMB 34 billion in April 2021.")
+
+    def make(verdict: str) -> Claim:
+        return Claim.model_validate(
+            {
+                "id": "a",
+                "split": "dev",
+                "language": "en",
+                "claim": "c",
+                "verdict": verdict,
+                "differs": None,
+                "needed": [],
+                "documents": [],
+            }
+        )
+
+    claims = [make("contradicted"), make("contradicted"), make("supported")]
+    figures = score_claims(claims, [check, replace(check, verdict="supported"), check])
+    assert figures.f1["contradicted"].mean == pytest.approx(0.5)
+    assert figures.f1["supported"].mean == 0.0
+    assert figures.macro_f1 == pytest.approx(0.25)
+    assert figures.confusion["contradicted"]["supported"] == 1
+    assert figures.evidence is None
+    with pytest.raises(UsageError, match="expected claims; got none"):
+        measure_claims(bot, [])
+    assert CLAIMS_FILE.exists()
+
+
+# ------------------------------------------------------------------ notices
+
+
+def test_a_number_the_question_takes_for_granted_is_set_right(bot: Briefbot) -> None:
+    answer = bot.ask("Why did SAMR fine Alibaba RMB 34 billion in April 2021?")
+    notice = next(item for item in answer.notices if item.kind == "premise_differs")
+    assert "“34 billion”" in notice.message
+    assert "“18.228 billion”" in notice.message
+    right = bot.ask("Why did SAMR fine Alibaba RMB 18.228 billion in April 2021?")
+    assert "premise_differs" not in {item.kind for item in right.notices}
+
+
+def test_a_question_about_a_time_after_the_corpus_is_told_where_it_ends(bot: Briefbot) -> None:
+    answer = bot.ask("What did SAMR do about Alibaba in 2031?")
+    last = max(document.published for document in bot.corpus.catalogue().documents.values() if document.published)
+    notice = next((item for item in answer.notices if item.kind == "coverage_ends"), None)
+    assert answer.abstained or (notice is not None and last.isoformat() in notice.message)
+
+
+def test_sources_with_different_figures_for_the_same_matter_conflict() -> None:
+    first = "SAMR fined Alibaba RMB 18.228 billion in April 2021."
+    assert find_conflict(first, "In April 2021 SAMR fined Alibaba RMB 18.5 billion.", GLOSSARY) == (
+        "18.228 billion",
+        "18.5 billion",
+    )
+    for other in (
+        "SAMR fined Meituan RMB 3.442 billion in April 2021.",
+        "SAMR fined Alibaba RMB 500,000 in December 2020.",
+        "SAMR fined Alibaba 18,228 million yuan in April 2021.",
+        "Alibaba repaid merchants deposits of RMB 2 million in April 2021.",
+    ):
+        assert find_conflict(first, other, GLOSSARY) is None
