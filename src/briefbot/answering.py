@@ -45,12 +45,14 @@ from briefbot.question_kinds import asks_for_judgement
 from briefbot.reranking import open_reranker
 from briefbot.retrieval import RetrievalParts, Retriever
 from briefbot.settings import Settings, load_settings, prepare_home
+from briefbot.sought import Missing, counted_in, find_missing
 from briefbot.texts import (
     ABSTENTIONS,
     CLOSEST,
     COVERAGE,
     DIFFERENCE,
     EMPTY_CORPUS,
+    MISSING,
     NO_JUDGEMENT,
     VERDICTS,
 )
@@ -193,12 +195,13 @@ class Briefbot:
         passages = self._find(query, PASSAGES_PER_QUESTION)
         retrieved = time.perf_counter()
         evidence = self._weigh(query, passages)
-        reason = self._reason_to_abstain(query, passages, evidence)
+        chosen = self._choose(query, evidence)
+        reason = self._reason_to_abstain(query, passages, evidence, chosen)
         stages = {"retrieve": _milliseconds(retrieved - started)}
         answer = (
-            self._abstain(query, reason, passages, stages)
+            self._abstain(query, reason, passages, chosen, stages)
             if reason
-            else self._compose(query, evidence, mode, stages, told)
+            else self._compose(query, evidence, chosen, mode, stages, told)
         )
         finished = time.perf_counter()
         stages["compose"] = _milliseconds(finished - retrieved - stages.get("generate", 0.0) / 1000)
@@ -250,13 +253,22 @@ class Briefbot:
     def _describe_settings(self) -> dict[str, str]:
         return {"briefbot": version("briefbot"), "embedding_model": str(self.embedder.identity)}
 
+    def _choose(self, query: Query, evidence: Sequence[Evidence]) -> list[Evidence]:
+        """The sentences of an answer in their order."""
+        published = {id_: document.published for id_, document in self.corpus.catalogue().documents.items()}
+        return choose_sentences(evidence, query.asked, published)
+
     def _compose(
-        self, query: Query, evidence: Sequence[Evidence], mode: Mode, stages: dict[str, float], told: Told | None
+        self,
+        query: Query,
+        evidence: Sequence[Evidence],
+        chosen: Sequence[Evidence],
+        mode: Mode,
+        stages: dict[str, float],
+        told: Told | None,
     ) -> Answer:
         """The answer from evidence that is there; `stages` gets the language model's milliseconds."""
         catalogue = self.corpus.catalogue()
-        published = {id_: document.published for id_, document in catalogue.documents.items()}
-        chosen = choose_sentences(evidence, query.asked, published)
         documents = {item.passage.document_id: catalogue.documents[item.passage.document_id] for item in chosen}
         statuses = {id_: catalogue.status_of(document, query.as_of) for id_, document in documents.items()}
 
@@ -322,7 +334,11 @@ class Briefbot:
         return {id_ for id_ in ids if documents[id_].authority in {"analysis", "press"}}
 
     def _reason_to_abstain(
-        self, query: Query, passages: Sequence[ScoredPassage], evidence: Sequence[Evidence]
+        self,
+        query: Query,
+        passages: Sequence[ScoredPassage],
+        evidence: Sequence[Evidence],
+        chosen: Sequence[Evidence],
     ) -> AbstentionReason | None:
         if not _WORD.search(query.question):
             return "not_a_question"
@@ -331,21 +347,27 @@ class Briefbot:
         if not passages:
             restricted = query.as_of is not None or not query.filters.is_empty()
             return "filtered_out" if restricted else "no_evidence"
-        if not evidence or not choose_sentences(evidence) or asks_for_judgement(query.question):
+        if not chosen or asks_for_judgement(query.question):
             return "no_evidence"
         nearest = max(item.nearness for item in evidence)
-        return "weak_evidence" if nearest < LEAST_NEARNESS or is_foreign(query, passages) else None
+        if nearest < LEAST_NEARNESS or is_foreign(query, passages) or _find_missing(query, chosen):
+            return "weak_evidence"
+        return None
 
     def _abstain(
         self,
         query: Query,
         reason: AbstentionReason,
         passages: Sequence[ScoredPassage],
+        chosen: Sequence[Evidence],
         timings: Mapping[str, float],
     ) -> Answer:
         """No answer, and in its place why there is none and what is nearest."""
         is_judgement = reason == "no_evidence" and asks_for_judgement(query.question)
         said = [NO_JUDGEMENT[query.language] if is_judgement else ABSTENTIONS[reason][query.language]]
+        missing = _find_missing(query, chosen) if reason == "weak_evidence" else None
+        if missing:
+            said.append(MISSING[missing][query.language].format(counted=counted_in(query.standalone)))
         if is_judgement or reason == "weak_evidence":
             said.append(self._name_closest(query, passages))
         said.append(self._describe_coverage(query.language))
@@ -371,11 +393,13 @@ class Briefbot:
     def _name_closest(self, query: Query, passages: Sequence[ScoredPassage]) -> str:
         """The titles of the documents nearest to a question, for a reader to go on from."""
         documents = self.corpus.catalogue().documents
-        ids = list(dict.fromkeys(found.passage.document_id for found in passages))[:CLOSEST_NAMED]
-        titles = [one_line(title_in(documents[id_], query.language)) for id_ in ids]
+        ids = dict.fromkeys(found.passage.document_id for found in passages)
+        titles = list(dict.fromkeys(one_line(title_in(documents[id_], query.language)) for id_ in ids))[:CLOSEST_NAMED]
         mark = "《{}》" if query.language == "zh" else "{}"
         joint = "、" if query.language == "zh" else "; "
-        return CLOSEST[query.language].format(titles=joint.join(mark.format(title) for title in titles)) if ids else ""
+        return (
+            CLOSEST[query.language].format(titles=joint.join(mark.format(title) for title in titles)) if titles else ""
+        )
 
     def _describe_coverage(self, language: Language) -> str:
         documents = self.corpus.catalogue().documents.values()
@@ -415,6 +439,11 @@ def parse_date(value: dt.date | str | None) -> dt.date | None:
             expected="a date like 2022-01-31",
             got=str(value)[:40],
         ) from error
+
+
+def _find_missing(query: Query, chosen: Sequence[Evidence]) -> Missing | None:
+    """What the form of the question asks for and none of the sentences chosen tells."""
+    return find_missing(query, [item.sentence.text for item in chosen])
 
 
 def _confidence(best: Evidence) -> float:

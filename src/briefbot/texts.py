@@ -26,6 +26,20 @@ ABSTENTIONS: Mapping[AbstentionReason, Mapping[Language, str]] = {
     },
 }
 
+MISSING: Mapping[Literal["count", "amount", "date", "value"], Mapping[Language, str]] = {
+    "count": {
+        "en": "No sentence found gives a number of “{counted}”.",
+        "zh": "找到的内容中没有给出“{counted}”的数目。",
+    },
+    "amount": {"en": "No sentence found gives an amount.", "zh": "找到的内容中没有给出数额。"},
+    "date": {"en": "No sentence found gives a date.", "zh": "找到的内容中没有给出日期。"},
+    "value": {
+        "en": "No sentence found gives the figure that is asked for.",
+        "zh": "找到的内容中没有给出所问的数字。",
+    },
+}
+"""What is missing where a question asks for a figure."""
+
 NO_JUDGEMENT: Mapping[Language, str] = {
     "en": "This asks for an opinion, a forecast or advice, which the corpus cannot give.",
     "zh": "这是在征求看法、预测或建议，语料库无法给出。",

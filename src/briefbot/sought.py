@@ -1,0 +1,152 @@
+"""What a question wants to be told, where its form says so, and whether the sentences of an answer tell it.
+
+"How many delegates voted against it?" wants a number of delegates: sentences about the vote that count none do not answer it,
+however near they are. Questions whose form does not say are taken to be answered.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+from briefbot.legal_terms import translate_terms
+from briefbot.models import Query
+from briefbot.polarity import content_units
+from briefbot.quantities import Quantity, find_dates, find_quantities
+from briefbot.terms import fold, is_chinese
+
+Missing = Literal["count", "amount", "date", "value"]
+
+_VALUES: tuple[tuple[str, str, str, str], ...] = (
+    # what is valued, as questions have it in English and Chinese; how a sentence that tells the value may put it, in both
+    (r"\bfine\b|\bfined\b|penalt", r"罚", r"\bfin(?:e|es|ed)\b|penal|punish|confiscat", r"罚|没收"),
+    (r"\bpric(?:e|ed)\b|\bcharge\b", r"价格|售价|限价|卖多少|定价", r"\bpric|\bcharg|\bpaid\b|\bat [A-Z$€¥]", r"价|售|元"),
+    (r"revenue|\bsales\b|turnover|income", r"营收|收入|销售额|营业额", r"revenue|\bsales\b|turnover|income|\bearn", r"营收|收入|销售额|营业额"),
+    (r"\bprofits?\b|\bloss(?:es)?\b", r"利润|亏损|盈利", r"profit|\bloss|\blost\b|\bearn", r"利润|亏|盈"),
+    (r"\bcosts?\b|\bspen[dt]\b|\binvest(?:ed|s)?\b|\bput into\b", r"花|成本|耗资|投(?:资|入|了)?多少|投.{0,2}钱", r"\bcost|\bspen[dt]|\binvest|\bput\b|\bputs\b|capital", r"花|费|成本|支出|投|资"),
+    (r"\braised?\b|proceeds|\bcollect", r"募|筹|融资", r"\brais|proceeds|collect|\bsold\b|offering|\btarget", r"募|筹|融资"),
+    (r"subsid|\bgrants?\b", r"补贴|补助", r"subsid|\bgrant|support", r"补贴|补助"),
+    (r"\bfees?\b", r"费率|手续费|管理费", r"\bfees?\b|\bcharg", r"费"),
+    (r"\bworth\b|\bvalued?\b|valuation|market cap|\bshare price", r"市值|估值|值多少|股价", r"worth|valu|market cap|clos|pric|trad", r"值|价"),
+    (r"registered capital", r"注册资本", r"registered capital|capital", r"注册资本|资本"),
+    (r"compensat|damages", r"赔", r"compensat|damages", r"赔"),
+    (r"\bloans?\b|\bborrow", r"贷款|借", r"\bloan|\blent\b|\bborrow", r"贷|借"),
+    (r"\bsalar(?:y|ies)\b|\bwages?\b", r"工资|薪", r"salar|wage|pay", r"工资|薪|报酬"),
+)  # fmt: skip
+_ASKS_VALUE_EN = re.compile(
+    r"\b(?:how (?:much|big|large|high|steep|heavy)|(?:at |for |to )?what|which)\b(?P<near>[^?.;]{0,60})|^(?P<phrase>[^?]{0,60})$",
+    re.IGNORECASE,
+)
+_ASKS_VALUE_ZH = re.compile(r"(?P<before>.{0,10})(?:多少|多大|多高|几[亿万])(?P<near>.{0,6})")
+
+_PROPORTION = re.compile(r"proportion|percentage|\bshare of\b|\bpart of\b|比例|占", re.IGNORECASE)
+"""A share of something is asked for, not the thing itself."""
+
+_COUNTED_EN = re.compile(r"\bhow many ((?:[\w'’-]+[ ,?]){1,5})", re.IGNORECASE)
+_VERBS = frozenset(
+    (
+        "did", "do", "does", "was", "were", "is", "are", "has", "have", "had", "can", "could", "must", "may", "will", "would",
+        "should", "in", "of", "on", "for", "at", "with", "to", "by", "from", "under", "it", "he", "she", "they", "there", "the", "a",
+    )
+)  # fmt: skip
+"""Words that end what is counted: "how many beds | has it got"."""
+
+_COUNTED_ZH = re.compile(r"多少(?:[个家条项次款起类名件份位种部]|(?=[\u4e00-\u9fff]{2}))([\u4e00-\u9fff]{2,6})")
+_NO_COUNT_ZH = re.compile(r"^(?:钱|元|年|天|日|月|个?月|小时|分钟|人民币|美元|比例|时间)")
+_BESIDE_AFTER, _BESIDE_BEFORE = 60, 30
+"""Characters beside a number in which the word for what it counts stands."""
+
+_ONE = re.compile(r"\b(?:one|single|no|both|several)\b|[一两][个家条项次款起类名件份位种部]|[没无]有?")
+_LENGTH_OF_TIME = re.compile(
+    r"\bhow (?:long|soon|quickly|many)\b|多久|多长|几[天年月]|期限|多少.{0,3}[天日年月]", re.IGNORECASE
+)
+_MONEY = frozenset(("CNY", "USD", "HKD", "EUR", "percent", "share"))
+_LEAST_BARE_VALUE = 10_000.0
+_TIMES = frozenset(("minutes", "hours", "days", "working days", "weeks", "months", "years"))
+
+
+def find_missing(query: Query, texts: Sequence[str]) -> Missing | None:
+    """What the question wants and none of the texts tells: a number of certain things, any amount, any date; None if nothing."""
+    asked = f"{query.question} {query.standalone} {query.translation}"
+    if query.asked in {"amount", "other"}:
+        given = find_quantities(asked)
+        new = {text: _new_quantities(text, given) for text in texts}
+        values = values_in(query.question)
+        priced = [text for text, items in new.items() if any(_is_value(item) for item in items)]
+        if values and not any(_tells_value(text, value) for text in priced for value in values):
+            return "value"
+    if query.asked == "amount":
+        if not any(new.values()) and not any(_ONE.search(fold(text)) for text in texts):
+            return "amount"
+        counted = counted_in(query.standalone)
+        if counted and not any(_counts(text, counted) for text in texts):
+            return "count"
+    if query.asked == "date" and not any(find_dates(text) for text in texts):
+        lengths = {item.unit for text in texts for item in find_quantities(text)} & _TIMES
+        if not (lengths and _LENGTH_OF_TIME.search(asked)):
+            return "date"
+    return None
+
+
+def _new_quantities(text: str, given: Sequence[Quantity]) -> list[Quantity]:
+    return [item for item in find_quantities(text) if not any(item.agrees(other) for other in given)]
+
+
+def _is_value(item: Quantity) -> bool:
+    """Whether a quantity may be a value: money, a share, or a number too large to count things of the field with."""
+    return item.unit in _MONEY or (not item.unit and item.value >= _LEAST_BARE_VALUE)
+
+
+def values_in(question: str) -> list[int]:
+    """The rows of the table of values that a question asks for, by the words beside its question word."""
+    is_zh = is_chinese(question)
+    match = (_ASKS_VALUE_ZH if is_zh else _ASKS_VALUE_EN).search(question)
+    if not match:
+        return []
+    if _PROPORTION.search(match[0]):
+        return []
+    near = " ".join(part for part in match.groupdict().values() if part) + (match[0] if is_zh else "")
+    return [row for row, value in enumerate(_VALUES) if re.search(value[1 if is_zh else 0], near, re.IGNORECASE)]
+
+
+def _tells_value(text: str, row: int) -> bool:
+    return bool(
+        re.search(_VALUES[row][3 if is_chinese(text) else 2], text, re.IGNORECASE if not is_chinese(text) else 0)
+    )
+
+
+def counted_in(question: str) -> str:
+    """The noun that a question wants a number of, empty where it does not say: "delegates", 反馈."""
+    if is_chinese(question):
+        match = _COUNTED_ZH.search(question)
+        return match[1][:2] if match and not _NO_COUNT_ZH.match(match[1]) else ""
+    match = _COUNTED_EN.search(question)
+    words = re.findall(r"[\w'’-]+", match[1]) if match else []
+    until = next((at for at in range(len(words)) if _ends_noun(words, at)), None)
+    if not words or until == 0:
+        return ""
+    counted: str = words[until - 1] if until else words[0]
+    return counted
+
+
+def _ends_noun(words: Sequence[str], at: int) -> bool:
+    """Whether what is counted ends before a word: at a verb, a preposition, or a participle after a plural."""
+    word = words[at].lower()
+    return word in _VERBS or (at > 0 and word.endswith("ed") and words[at - 1].endswith("s"))
+
+
+def _counts(text: str, noun: str) -> bool:
+    """Whether a text has a number beside a noun; a noun that the other language cannot be given for is taken to be there."""
+    if is_chinese(noun) != is_chinese(text):
+        noun = translate_terms(noun, "zh" if is_chinese(noun) else "en")
+        if not noun:
+            return True
+    wanted = set(content_units(noun))
+    ones = [(match.start(), match.end()) for match in _ONE.finditer(fold(text))]
+    places = [*((item.start, item.end) for item in find_quantities(text)), *ones]
+    return any(
+        wanted
+        & set(content_units(text[max(0, start - _BESIDE_BEFORE) : start] + " " + text[end : end + _BESIDE_AFTER]))
+        for start, end in places
+    )
