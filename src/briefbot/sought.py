@@ -7,11 +7,11 @@ however near they are. Questions whose form does not say are taken to be answere
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from briefbot.legal_terms import translate_terms
-from briefbot.models import Query
+from briefbot.models import Language, Query
 from briefbot.polarity import content_units
 from briefbot.quantities import Quantity, find_dates, find_quantities
 from briefbot.terms import fold, is_chinese
@@ -54,8 +54,8 @@ _VERBS = frozenset(
 
 _COUNTED_ZH = re.compile(r"多少(?:[个家条项次款起类名件份位种部]|(?=[\u4e00-\u9fff]{2}))([\u4e00-\u9fff]{2,6})")
 _NO_COUNT_ZH = re.compile(r"^(?:钱|元|年|天|日|月|个?月|小时|分钟|人民币|美元|比例|时间)")
-_BESIDE_AFTER, _BESIDE_BEFORE = 60, 30
-"""Characters beside a number in which the word for what it counts stands."""
+_BESIDE: Mapping[Language, tuple[int, int]] = {"en": (30, 60), "zh": (10, 20)}
+"""Characters before and after a number in which the word for what it counts stands."""
 
 _ONE = re.compile(r"\b(?:one|single|no|both|several)\b|[一两][个家条项次款起类名件份位种部]|[没无]有?")
 _LENGTH_OF_TIME = re.compile(
@@ -142,11 +142,11 @@ def _counts(text: str, noun: str) -> bool:
         noun = translate_terms(noun, "zh" if is_chinese(noun) else "en")
         if not noun:
             return True
+    before, after = _BESIDE["zh" if is_chinese(text) else "en"]
     wanted = set(content_units(noun))
     ones = [(match.start(), match.end()) for match in _ONE.finditer(fold(text))]
     places = [*((item.start, item.end) for item in find_quantities(text)), *ones]
     return any(
-        wanted
-        & set(content_units(text[max(0, start - _BESIDE_BEFORE) : start] + " " + text[end : end + _BESIDE_AFTER]))
+        wanted & set(content_units(f"{text[max(0, start - before) : start]} {text[end : end + after]}"))
         for start, end in places
     )
