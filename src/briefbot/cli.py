@@ -32,6 +32,8 @@ app = typer.Typer(
 )
 corpus_app = typer.Typer(no_args_is_help=True, help="Check, list, print and delete documents.")
 app.add_typer(corpus_app, name="corpus")
+models_app = typer.Typer(no_args_is_help=True, help="Fetch and list small language models that run on this machine.")
+app.add_typer(models_app, name="models")
 app.add_typer(eval_app, name="eval")
 
 AsOf = Annotated[str | None, typer.Option("--as-of", help="Answer with what was published by that day.")]
@@ -299,6 +301,38 @@ def corpus_coverage(
 
 
 # ------------------------------------------------------------------ shared steps
+
+
+@models_app.command("pull")
+def models_pull(name: Annotated[str, typer.Argument(help="A name that `models list` shows.")]) -> None:
+    """Fetch a pinned model from its hub, going on where an earlier attempt stopped, and check its hash."""
+    from briefbot.local_models import find_pinned, pull_model
+    from briefbot.settings import prepare_home
+
+    model = find_pinned(name)
+    settings = _load_settings()
+    prepare_home(settings)
+    _announce(f"{model.file}: {model.size / 1e9:.2f} GB, {model.licence}, from {model.repository}")
+    with progress_bars() as progress:
+        path = pull_model(model, settings, progress)
+    print(f"{path}\nuse it with BRIEFBOT_LLM_GGUF={model.name} (needs `pip install 'briefbot[local]'`)")
+
+
+@models_app.command("list")
+def models_list(as_json: AsJson = False) -> None:
+    """Show the models that can be fetched, which are there, and what each needs."""
+    from dataclasses import asdict
+
+    from briefbot.local_models import PINNED, is_there
+
+    settings = _load_settings()
+    if as_json:
+        _print_json([{**asdict(model), "is_there": is_there(model, settings)} for model in PINNED])
+        return
+    for model in PINNED:
+        there = "here" if is_there(model, settings) else "not here"
+        needs = f"{model.size / 1e9:.2f} GB on disk, about {model.memory:g} GiB of memory"
+        print(f"{model.name}  ({there}; {model.licence}; {needs})\n  {model.about}")
 
 
 def _load_settings(**overrides: Any) -> Settings:

@@ -1,6 +1,6 @@
 """A language model behind an OpenAI-compatible endpoint, through LlamaIndex's client (the only file that imports one).
 
-No environment variable of another product chooses a provider: without BRIEFBOT_LLM_URL there is no model.
+No environment variable of another product chooses a provider: without BRIEFBOT_LLM_URL or BRIEFBOT_LLM_GGUF there is no model.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from briefbot.errors import ModelError
+from briefbot.local_models import find_model
+from briefbot.local_server import LocalServer
 from briefbot.settings import Settings
 from briefbot.texts import PROMPT_RULES
 
@@ -34,13 +36,29 @@ class LanguageModel:
     """Writes an answer from numbered evidence; what it writes is not to be trusted before it is verified."""
 
     def __init__(self, settings: Settings) -> None:
+        """Take the settings; a file they name must be a GGUF model (`ConfigurationError`), and is loaded when it is first asked."""
         self._settings = settings
+        self._file = find_model(settings) if settings.llm_gguf else None
+        self._server: LocalServer | None = None
+        self._starting = threading.Lock()
         self._client: Any = None
 
     @property
     def name(self) -> str:
-        """The model's name at its server."""
-        return self._settings.llm_model or ""
+        """The model's name at its server, or its file's."""
+        return self._file.stem if self._file else self._settings.llm_model or ""
+
+    @property
+    def place(self) -> str:
+        """Where the model is: the address of its server, or its file's name."""
+        return self._file.name if self._file else str(self._settings.llm_url)
+
+    def close(self) -> None:
+        """End the server of a local model."""
+        with self._starting:
+            if self._server:
+                self._server.close()
+            self._server = self._client = None
 
     def write(self, question: str, evidence: Sequence[str], language: str) -> Iterator[Written]:
         """The model's answer to a question from numbered evidence sentences, piece by piece as it comes.
@@ -105,7 +123,7 @@ class LanguageModel:
                     return
                 if isinstance(piece, Exception):
                     raise ModelError(
-                        f"expected an answer from the model server at {self._settings.llm_url}; got "
+                        f"expected an answer from the model at {self.place}; got "
                         f"{type(piece).__name__}: {str(piece)[:200]}; check that it runs and serves {self.name}"
                     ) from piece
                 yield piece
@@ -113,23 +131,30 @@ class LanguageModel:
             stopped.set()
 
     def client(self) -> Any:
-        """LlamaIndex's client of the model, made when it is first wanted."""
-        if self._client is None:
-            from llama_index.llms.openai_like import OpenAILike
+        """LlamaIndex's client of the model, made when it is first wanted; a local model's server is started, or started again."""
+        with self._starting:
+            if self._file and (self._server is None or not self._server.is_running):
+                self._client = None
+                self._server = LocalServer(self._file, self._settings.threads)
+            if self._client is None:
+                self._client = self._make_client()
+            return self._client
 
-            key = self._settings.llm_api_key
-            self._client = OpenAILike(
-                model=self.name,
-                api_base=str(self._settings.llm_url),
-                api_key=key.get_secret_value() if key else "none",
-                is_chat_model=True,
-                temperature=0.0,
-                max_tokens=LONGEST_ANSWER_TOKENS,
-                timeout=self._settings.llm_timeout_seconds,
-                max_retries=0,
-                context_window=8192,
-            )
-        return self._client
+    def _make_client(self) -> Any:
+        from llama_index.llms.openai_like import OpenAILike
+
+        key = self._settings.llm_api_key
+        return OpenAILike(
+            model=self.name,
+            api_base=self._server.url if self._server else str(self._settings.llm_url),
+            api_key=self._server.key if self._server else key.get_secret_value() if key else "none",
+            is_chat_model=True,
+            temperature=0.0,
+            max_tokens=LONGEST_ANSWER_TOKENS,
+            timeout=self._settings.llm_timeout_seconds,
+            max_retries=0,
+            context_window=8192,
+        )
 
 
 def make_prompt(question: str, evidence: Sequence[str]) -> str:

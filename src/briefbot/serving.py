@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from briefbot.answering import Briefbot
-from briefbot.errors import ConfigurationError
+from briefbot.errors import BriefbotError, ConfigurationError
 from briefbot.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -36,8 +40,17 @@ def run_service(settings: Settings, bot: Briefbot, listener: socket.socket, *, a
     host, port = listener.getsockname()[:2]
     reachable = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
     url = f"http://{f'[{reachable}]' if ':' in reachable else reachable}:{port}"
+    threading.Thread(target=_warm_up, args=(bot,), name="briefbot-warm-up", daemon=True).start()
     announce("loading the page …")
     app = create_app(settings, bot, page_url=url)
     announce(f"ready: page {url}/  API {url}/docs")
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=10)
     uvicorn.Server(config).run(sockets=[listener])
+
+
+def _warm_up(bot: Briefbot) -> None:
+    """Load a local model beside the page; an answer says so where that fails."""
+    try:
+        bot.warm_up()
+    except BriefbotError as error:
+        _log.warning("%s", error)

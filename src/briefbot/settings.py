@@ -47,6 +47,13 @@ class Settings(BaseSettings):
     )
     llm_model: str | None = Field(default=None, description="Name of the model to ask there")
     llm_api_key: SecretStr | None = Field(default=None, description="Key for that server, if it wants one")
+    llm_gguf: str | None = Field(
+        default=None,
+        description="A GGUF model on this machine in place of a server: a path, or a name that `briefbot models list` shows",
+    )
+    model_hub: HttpUrl = Field(
+        default=HttpUrl("https://huggingface.co"), description="Where `briefbot models pull` fetches from"
+    )
     llm_timeout_seconds: float = Field(
         default=30.0, gt=0, le=600, description="Longest wait for the model's whole answer"
     )
@@ -62,6 +69,11 @@ class Settings(BaseSettings):
     @classmethod
     def _upper(cls, level: object) -> object:
         return level.upper() if isinstance(level, str) else level
+
+    @property
+    def has_model(self) -> bool:
+        """Whether a language model is configured, at a server or as a file."""
+        return bool(self.llm_url or self.llm_gguf)
 
     @property
     def record_path(self) -> Path:
@@ -92,6 +104,10 @@ def load_settings(**overrides: Any) -> Settings:
     if (settings.llm_url is None) != (settings.llm_model is None):
         raise ConfigurationError(
             "settings: expected BRIEFBOT_LLM_URL and BRIEFBOT_LLM_MODEL together; got only one; set both or neither"
+        )
+    if settings.llm_url and settings.llm_gguf:
+        raise ConfigurationError(
+            "settings: expected BRIEFBOT_LLM_URL or BRIEFBOT_LLM_GGUF; got both; set the one that is to write the answers"
         )
     return settings
 

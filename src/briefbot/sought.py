@@ -13,10 +13,10 @@ from typing import Literal
 from briefbot.legal_terms import translate_terms
 from briefbot.models import Language, Query
 from briefbot.polarity import content_units
-from briefbot.quantities import Quantity, find_dates, find_quantities
+from briefbot.quantities import Quantity, find_quantities
 from briefbot.terms import fold, is_chinese
 
-Missing = Literal["count", "amount", "date", "value"]
+Missing = Literal["count", "value"]
 
 _VALUES: tuple[tuple[str, str, str, str], ...] = (
     # what is valued, as questions have it in English and Chinese; how a sentence that tells the value may put it, in both
@@ -58,34 +58,26 @@ _BESIDE: Mapping[Language, tuple[int, int]] = {"en": (30, 60), "zh": (10, 20)}
 """Characters before and after a number in which the word for what it counts stands."""
 
 _ONE = re.compile(r"\b(?:one|single|no|both|several)\b|[一两][个家条项次款起类名件份位种部]|[没无]有?")
-_LENGTH_OF_TIME = re.compile(
-    r"\bhow (?:long|soon|quickly|many)\b|多久|多长|几[天年月]|期限|多少.{0,3}[天日年月]", re.IGNORECASE
-)
 _MONEY = frozenset(("CNY", "USD", "HKD", "EUR", "percent", "share"))
 _LEAST_BARE_VALUE = 10_000.0
-_TIMES = frozenset(("minutes", "hours", "days", "working days", "weeks", "months", "years"))
 
 
 def find_missing(query: Query, texts: Sequence[str]) -> Missing | None:
-    """What the question wants and none of the texts tells: a number of certain things, any amount, any date; None if nothing."""
-    asked = f"{query.question} {query.standalone} {query.translation}"
+    """What the question wants and none of the texts tells: a number of certain things, or a value; None if nothing is missing.
+
+    Of the 33 unanswerable questions of the development split 16 are found, of the 194 others none. (That any amount or any date is
+    there was tried too: it found no further ones.)
+    """
     if query.asked in {"amount", "other"}:
-        given = find_quantities(asked)
-        new = {text: _new_quantities(text, given) for text in texts}
+        given = find_quantities(f"{query.question} {query.standalone} {query.translation}")
         values = values_in(query.question)
-        priced = [text for text, items in new.items() if any(_is_value(item) for item in items)]
+        priced = [text for text in texts if any(_is_value(item) for item in _new_quantities(text, given))]
         if values and not any(_tells_value(text, value) for text in priced for value in values):
             return "value"
     if query.asked == "amount":
-        if not any(new.values()) and not any(_ONE.search(fold(text)) for text in texts):
-            return "amount"
         counted = counted_in(query.standalone)
         if counted and not any(_counts(text, counted) for text in texts):
             return "count"
-    if query.asked == "date" and not any(find_dates(text) for text in texts):
-        lengths = {item.unit for text in texts for item in find_quantities(text)} & _TIMES
-        if not (lengths and _LENGTH_OF_TIME.search(asked)):
-            return "date"
     return None
 
 

@@ -26,13 +26,11 @@ ABSTENTIONS: Mapping[AbstentionReason, Mapping[Language, str]] = {
     },
 }
 
-MISSING: Mapping[Literal["count", "amount", "date", "value"], Mapping[Language, str]] = {
+MISSING: Mapping[Literal["count", "value"], Mapping[Language, str]] = {
     "count": {
         "en": "No sentence found gives a number of “{counted}”.",
         "zh": "找到的内容中没有给出“{counted}”的数目。",
     },
-    "amount": {"en": "No sentence found gives an amount.", "zh": "找到的内容中没有给出数额。"},
-    "date": {"en": "No sentence found gives a date.", "zh": "找到的内容中没有给出日期。"},
     "value": {
         "en": "No sentence found gives the figure that is asked for.",
         "zh": "找到的内容中没有给出所问的数字。",
