@@ -92,9 +92,17 @@ def test_two_sentences_become_two_statements_with_numbers_in_order() -> None:
 
 def test_sentences_in_the_other_language_follow_introduced_as_such() -> None:
     composed = compose([make_evidence("罚款一百万元。", language="zh"), make_evidence("It paid.")])
-    assert composed.text == f"It paid [1].\n\n{QUOTED_IN_OTHER_LANGUAGE['en']}罚款一百万元[2]。"
+    assert composed.text == f"It paid [1].\n\n{QUOTED_IN_OTHER_LANGUAGE['en']}\n\n罚款一百万元[2]。"
     composed = compose([make_evidence("It paid."), make_evidence("It left.")], "zh")
-    assert composed.text == f"{QUOTED_IN_OTHER_LANGUAGE['zh']}It paid [1]. It left [2]."
+    assert composed.text == f"{QUOTED_IN_OTHER_LANGUAGE['zh']}\n\nIt paid [1]. It left [2]."
+
+
+def test_quotes_in_the_other_language_are_introduced_with_what_the_question_names() -> None:
+    chosen = [make_evidence("SAMR fined Didi.")]
+    documents = {"doc": make_document("doc")}
+    composed = compose_answer(quote_parts(chosen, "zh"), documents, {"doc": "final"}, "zh", names=["滴滴", "罚款"])
+    assert composed.text == "关于滴滴、罚款，语料库中的英文内容为：\n\nSAMR fined Didi [1]."
+    assert composed.text[composed.statements[0].start : composed.statements[0].end] == "SAMR fined Didi [1]."
 
 
 def test_each_document_has_a_paragraph_of_its_own() -> None:

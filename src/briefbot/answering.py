@@ -63,6 +63,9 @@ PASSAGES_PER_QUESTION = 12
 CLOSEST_NAMED = 3
 """Documents that are named where a question is not answered."""
 
+SUBJECTS_NAMED = 2
+"""Things a question names that are named before quotes in the other language."""
+
 DOCUMENTS_READ = 3
 """Documents, those of the first passages, that are read whole: with what else they say 99 % of the needed facts of the development
 questions are among the sentences read, 89 % without."""
@@ -279,10 +282,12 @@ class Briefbot:
         documents = {item.passage.document_id: catalogue.documents[item.passage.document_id] for item in chosen}
         statuses = {id_: catalogue.status_of(document, query.as_of) for id_, document in documents.items()}
 
+        names = self._name_subjects(query)
+
         def tell(parts: Sequence[Part]) -> None:
             stages.setdefault("first_text", _milliseconds(time.perf_counter() - started))
             if told:
-                told(compose_answer(parts, documents, statuses, query.language).text)
+                told(compose_answer(parts, documents, statuses, query.language, names=names).text)
 
         started = time.perf_counter()
         made = Generated(quote_parts(chosen, query.language))
@@ -291,7 +296,7 @@ class Briefbot:
             stages["generate"] = _milliseconds(time.perf_counter() - started)
         written = any(part.support == "checked" for part in made.parts)
         numbered = not written and are_items(made.parts, query.asked)
-        composed = compose_answer(made.parts, documents, statuses, query.language, numbered=numbered)
+        composed = compose_answer(made.parts, documents, statuses, query.language, numbered=numbered, names=names)
         notices = find_notices(query, evidence, composed, catalogue, statuses, self.glossary)
         return Answer(
             id=_new_id(),
@@ -312,6 +317,13 @@ class Briefbot:
             timings_ms=stages,
             tokens=made.tokens,
         )
+
+    def _name_subjects(self, query: Query) -> list[str]:
+        """What the question names, in its own language, the longest names first."""
+        found = {
+            entry.id: entry.names(query.language)[0] for entry in self.glossary.find(query.question, query.language)
+        }
+        return sorted(found.values(), key=lambda name: (-len(name), name))[:SUBJECTS_NAMED]
 
     def _liken(self, texts: Sequence[str], others: Sequence[str]) -> Sequence[Sequence[float]]:
         """The cosines of texts' vectors, a row for each of the first."""

@@ -12,7 +12,7 @@ from briefbot.evidence import has_list_form, is_repetition
 from briefbot.hygiene import is_showable
 from briefbot.models import Asked, Citation, Document, Evidence, Language, Statement, Status
 from briefbot.periods import find_days
-from briefbot.texts import QUOTED_IN_OTHER_LANGUAGE
+from briefbot.texts import QUOTED_ABOUT, QUOTED_IN_OTHER_LANGUAGE
 
 MOST_SENTENCES = 8
 SHORT_WORDS = 105
@@ -117,11 +117,12 @@ def compose_answer(
     language: Language,
     *,
     numbered: bool = False,
+    names: Sequence[str] = (),
 ) -> Composed:
     """Text with marks, statements and citations, numbered in order of first use.
 
     Each document has a paragraph of its own, or each part a number where they are items of a list. The first of a run of parts in
-    the other language is introduced as such.
+    the other language is introduced as such, with the `names` of what the question is about.
     """
     text = ""
     statements: list[Statement] = []
@@ -133,7 +134,7 @@ def compose_answer(
         text += _joint(before, part, starts_anew=numbered or is_foreign)
         before = part
         if is_foreign:
-            text += QUOTED_IN_OTHER_LANGUAGE[language] + ("\n" if numbered else "")
+            text += introduce(names, language) + "\n\n"
         if numbered:
             text += f"{row}. "
         cited = []
@@ -156,6 +157,12 @@ def _joint(before: Part | None, part: Part, *, starts_anew: bool) -> str:
     if starts_anew or before.evidence[0].passage.document_id != part.evidence[0].passage.document_id:
         return "\n\n"
     return "" if part.language == "zh" else " "
+
+
+def introduce(names: Sequence[str], language: Language) -> str:
+    """What stands before quotes in the other language; `names` are those of the question's language."""
+    joint = "、" if language == "zh" else " and "
+    return QUOTED_ABOUT[language].format(names=joint.join(names)) if names else QUOTED_IN_OTHER_LANGUAGE[language]
 
 
 def are_items(parts: Sequence[Part], asked: Asked) -> bool:

@@ -59,9 +59,15 @@ EMPTY_CORPUS: Mapping[Language, str] = {
 }
 
 QUOTED_IN_OTHER_LANGUAGE: Mapping[Language, str] = {
-    "en": "The corpus answers this in Chinese: ",
+    "en": "The corpus answers this in Chinese:",
     "zh": "语料库中的英文内容为：",
 }
+
+QUOTED_ABOUT: Mapping[Language, str] = {
+    "en": "On {names}, the corpus has this in Chinese:",
+    "zh": "关于{names}，语料库中的英文内容为：",
+}
+"""The same where the question names things, as the question's language has them."""
 
 PROMPT_RULES: Mapping[Language, str] = {
     "en": (
