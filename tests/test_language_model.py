@@ -32,6 +32,17 @@ def test_a_supported_sentence_of_the_model_is_shown_as_checked(
     assert "18.228 billion" in answer.citations[0].quote
 
 
+def test_a_sentence_without_a_mark_is_cited_to_the_evidence_that_bears_it_out(
+    writing_bot: Briefbot, model_server: ModelServer
+) -> None:
+    model_server.replies = [(200, "SAMR fined Alibaba RMB 18.228 billion in April 2021. The moon is made of cheese.")]
+    answer = writing_bot.ask(QUESTION)
+    first = answer.statements[0]
+    assert (first.support, first.citations) == ("checked", (1,))
+    assert "18.228 billion" in answer.citations[0].quote
+    assert "cheese" not in answer.text
+
+
 def test_a_number_the_evidence_does_not_hold_is_never_shown(writing_bot: Briefbot, model_server: ModelServer) -> None:
     model_server.replies = [
         (200, "SAMR fined Alibaba RMB 18.228 billion in April 2021 [1]. SAMR fined Alibaba RMB 99 billion [1].")
@@ -48,7 +59,7 @@ def test_a_number_the_evidence_does_not_hold_is_never_shown(writing_bot: Briefbo
     [
         ((500, ""), "model_unavailable"),
         ((200, "Bananas are yellow [1]."), "model_unsupported"),
-        ((200, "SAMR fined Alibaba RMB 18.228 billion."), "model_unsupported"),
+        ((200, "SAMR fined Alibaba RMB 99 billion."), "model_unsupported"),
         ((200, ""), "model_unavailable"),
         ((200, "See https://example.org [1]."), "model_unsupported"),
     ],

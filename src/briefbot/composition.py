@@ -15,7 +15,7 @@ from briefbot.periods import find_days
 from briefbot.texts import QUOTED_ABOUT, QUOTED_IN_OTHER_LANGUAGE
 
 MOST_SENTENCES = 8
-SHORT_WORDS = 105
+SHORT_WORDS = 100
 LONG_WORDS = 150
 """Words an answer may have: an amount, a date or a name is told shortly, a list, a change or a comparison needs more."""
 

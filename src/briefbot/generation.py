@@ -10,11 +10,15 @@ from briefbot.composition import LONG_WORDS, Part, count_words, quote_parts
 from briefbot.errors import ModelError
 from briefbot.language_model import LanguageModel
 from briefbot.models import Evidence, Notice, Query
+from briefbot.polarity import content_units
 from briefbot.texts import NOTICES, NoticeKind
 from briefbot.verification import Verifier, WrittenStatement, read_statements
 
 Told = Callable[[Sequence[Part]], None]
 """Told all parts that are final, each time there are more."""
+
+EVIDENCE_TRIED = 3
+"""Sentences that a statement without a mark is held against."""
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +46,8 @@ def generate(
 ) -> Generated:
     """What the model writes about the chosen evidence, as far as that supports it.
 
-    A sentence that fails is replaced by the evidence it cites, or dropped where it cites none. The evidence that nothing cited
+    A sentence without a mark is cited to the evidence that bears it out. One that fails is replaced by the evidence it cites, or
+    dropped where it cites none. The evidence that nothing cited
     follows in its own words, as far as the length allows. Where nothing that the model wrote survives, or it fails before a
     sentence has, the quoted parts are the answer, and the notice says so.
     """
@@ -57,9 +62,10 @@ def generate(
         nonlocal refused
         for statement in statements[len(done) :]:
             done.append(statement)
-            cited = [chosen[number - 1] for number in statement.cited if 1 <= number <= len(chosen)]
-            if verifier.supports(statement, texts, around):
-                parts.append(Part(statement.text, tuple(cited), "checked", query.language))
+            marked = attribute(statement, texts, around, verifier)
+            cited = [chosen[number - 1] for number in marked.cited if 1 <= number <= len(chosen)]
+            if verifier.supports(marked, texts, around):
+                parts.append(Part(marked.text, tuple(cited), "checked", query.language))
             else:
                 refused += 1
                 parts.extend(quote_parts(cited, query.language))
@@ -83,6 +89,25 @@ def generate(
         return Generated(quoted, Notice(kind, NOTICES[kind][query.language]), tokens, len(done), refused)
     notice = Notice("model_interrupted", NOTICES["model_interrupted"][query.language]) if failure else None
     return Generated(_complete(parts, chosen, query), notice, tokens, len(done), refused)
+
+
+def attribute(
+    statement: WrittenStatement, evidence: Sequence[str], context: Sequence[str], verifier: Verifier
+) -> WrittenStatement:
+    """A statement without a mark, cited to the evidence that bears it out, the one with most of its words first.
+
+    Small models seldom write marks; which sentence bears a statement out is for the verifier to say, mark or not.
+    """
+    if statement.cited:
+        return statement
+    units = set(content_units(statement.text))
+    shared = [len(units & set(content_units(text))) for text in evidence]
+    nearest = sorted(range(len(evidence)), key=lambda row: (-shared[row], row))[:EVIDENCE_TRIED]
+    for row in nearest:
+        marked = WrittenStatement(statement.text, (row + 1,))
+        if shared[row] and verifier.supports(marked, evidence, context):
+            return marked
+    return statement
 
 
 def _complete(parts: Sequence[Part], chosen: Sequence[Evidence], query: Query) -> list[Part]:
