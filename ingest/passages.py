@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from briefbot.models import Document, Language, Passage, Sentence
@@ -46,10 +47,10 @@ def split_passages(document: Document) -> list[Passage]:
     """The passages of a document, in order; `document.text[p.start:p.end] == p.text` for each."""
     passages: list[Passage] = []
     occurrences: dict[str, int] = {}
-    for group in _group_blocks(document.text):
+    for group in _group_blocks(document.text, document.pages):
         start, end = group[0].start, group[-1].end
         text = document.text[start:end]
-        locator = _locator(group)
+        locator = _locator(group) or _page_locator(document, start, end)
         headings = group[0].headings
         context = " › ".join(part for part in (_label(document), *headings) if part)
         key = f"{document.id}\x1f{locator}\x1f{text}"
@@ -79,6 +80,16 @@ def _label(document: Document) -> str:
     return (document.title_zh if document.language == "zh" else None) or document.title
 
 
+def _page_locator(document: Document, start: int, end: int) -> str:
+    """The pages a span lies on: "p. 3", "pp. 3–4", 第3页; empty for a document without pages."""
+    if not document.pages:
+        return ""
+    first, last = (max(1, bisect_right(document.pages, position)) for position in (start, max(start, end - 1)))
+    if document.language == "zh":
+        return f"第{first}页" if first == last else f"第{first}至{last}页"
+    return f"p. {first}" if first == last else f"pp. {first}–{last}"
+
+
 def _locator(group: list[_Block]) -> str:
     article = group[0].article
     if article:
@@ -87,8 +98,8 @@ def _locator(group: list[_Block]) -> str:
     return " › ".join(group[0].headings)
 
 
-def _group_blocks(text: str) -> Iterator[list[_Block]]:
-    """Neighbouring blocks of one section that fit the budget together; an article always begins a passage.
+def _group_blocks(text: str, pages: Sequence[int]) -> Iterator[list[_Block]]:
+    """Neighbouring blocks of one section, on one page, that fit the budget together; an article always begins a passage.
 
     Nothing but white space lies between them: a comment, or a heading of the same name, ends the group.
     """
@@ -97,6 +108,7 @@ def _group_blocks(text: str) -> Iterator[list[_Block]]:
         if group and (
             block.opens_article
             or (block.headings, block.article) != (group[0].headings, group[0].article)
+            or bisect_right(pages, block.start) != bisect_right(pages, group[0].start)
             or text[group[-1].end : block.start].strip()
             or block.end - group[0].start > _budget(text[block.start : block.end])
         ):

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from briefbot.ingest.passages import CHUNKER_VERSION, split_passages
-from briefbot.ingest.readers.markdown import read_markdown
-from briefbot.ingest.readers.text import LARGEST_BYTES, read_text
+from briefbot.ingest.readers.formats import ARCHIVES, READERS, TRUSTED, read_file
+from briefbot.ingest.sandbox import Sandbox
+from briefbot.ingest.versions import link_versions
 
 from briefbot.corpus import Corpus, EmbeddedPassage, hash_text
 from briefbot.embedding import Embedder, Progress, load_embedder
@@ -30,11 +31,6 @@ if TYPE_CHECKING:
 
 Outcome = Literal["added", "updated", "unchanged", "refused"]
 
-READERS: dict[str, Callable[[bytes, Path], Document]] = {
-    ".md": read_markdown,
-    ".markdown": read_markdown,
-    ".txt": read_text,
-}
 CORPUS_FOLDER = Path(__file__).parent / "corpus"
 """The bundled briefing corpus."""
 
@@ -76,18 +72,32 @@ def hash_document(document: Document) -> str:
     return hash_text(f"{CHUNKER_VERSION}\x1f{plain}")
 
 
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file to read, or a file of an archive."""
+
+    path: Path
+    member: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What the file is called in reports; equal for no two files."""
+        return str(self.path) if self.member is None else f"{self.path}!{self.member}"
+
+
 def find_source_files(paths: Iterable[Path]) -> list[Path]:
     """The files to ingest, each once: the files named, and every readable file below the folders named.
 
     Raises `NotFoundError` for a path that does not exist, before anything is ingested.
     """
+    endings = READERS.keys() | ARCHIVES
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
             found += sorted(
                 file
                 for file in path.rglob("*")
-                if file.suffix.lower() in READERS and file.is_file() and file.name.lower() != "readme.md"
+                if file.suffix.lower() in endings and file.is_file() and file.name.lower() != "readme.md"
             )
         elif path.is_file():
             found.append(path)
@@ -96,25 +106,32 @@ def find_source_files(paths: Iterable[Path]) -> list[Path]:
     return list({file.absolute(): file for file in found}.values())
 
 
-def read_document(path: Path) -> Document:
-    """Read one file as a document; raises `RefusedDocumentError` where that cannot be done."""
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        raise RefusedDocumentError(
-            f"{path.name}: expected one of {', '.join(sorted(READERS))}; got {path.suffix or 'no file ending'}; convert it"
-        )
-    try:
-        if path.stat().st_size > LARGEST_BYTES:
-            raise RefusedDocumentError(
-                f"{path.name}: expected at most {LARGEST_BYTES:,} bytes; got {path.stat().st_size:,}; divide the file"
-            )
-        data = path.read_bytes()
-    except OSError as error:
-        raise RefusedDocumentError(f"{path.name}: expected a readable file; got {error.strerror}; check it") from error
-    document = reader(data, path)
-    if not document.text.strip():
-        raise RefusedDocumentError(f"{path.name}: expected text below the front matter; got none; add the text")
-    return document
+def open_archives(paths: Iterable[Path], sandbox: Sandbox) -> Iterator[SourceFile | IngestResult]:
+    """The files themselves and the files of archives; an archive that is refused yields that instead."""
+    for path in paths:
+        if path.suffix.lower() not in ARCHIVES:
+            yield SourceFile(path)
+            continue
+        try:
+            for member in sandbox.list_archive(path):
+                yield SourceFile(path, member)
+        except RefusedDocumentError as error:
+            yield IngestResult(str(path), "refused", reason=str(error))
+
+
+def _clash(document: Document, source: SourceFile, whose: str) -> RefusedDocumentError:
+    name = Path(source.member or source.path).name
+    return RefusedDocumentError(f"{name}: expected an id of its own; got {document.id}, {whose}")
+
+
+def read_document(source: SourceFile, sandbox: Sandbox) -> Document:
+    """Read one file as a document; raises `RefusedDocumentError` where that cannot be done.
+
+    Formats that other people's parsers read are read in the sandbox.
+    """
+    if source.member is None and source.path.suffix.lower() in TRUSTED:
+        return read_file(source.path)
+    return sandbox.read(source.path, source.member)
 
 
 class Ingestor:
@@ -135,20 +152,48 @@ class Ingestor:
         where another process is writing, `IndexMismatchError` where the record holds another model's vectors.
         """
         files = find_source_files(paths)
-        with self._corpus.writing():
+        with self._corpus.writing(), Sandbox() as sandbox:
             results: list[IngestResult] = []
-            pending: list[_Work] = []
-            known = self._corpus.content_hashes()
-            origins = self._corpus.origins()
-            claimed: dict[str, Path] = {}
-            for path in files:
-                outcome = self._examine(path, known, origins, claimed, origin)
-                if isinstance(outcome, _Work):
-                    pending.append(outcome)
+            read: dict[str, tuple[str, Document]] = {}
+            known, origins = self._corpus.content_hashes(), self._corpus.origins()
+            bundled = (
+                {}
+                if origin == BUNDLED_ORIGIN
+                else {id_: known[id_] for id_, of in origins.items() if of == BUNDLED_ORIGIN}
+            )
+            for source in open_archives(files, sandbox):
+                if isinstance(source, IngestResult):
+                    results.append(source)
+                    continue
+                try:
+                    document = read_document(source, sandbox)
+                    if document.id in read:
+                        raise _clash(
+                            document, source, f"which {Path(read[document.id][0]).name} has; change one of them"
+                        )
+                    if document.id in bundled and bundled[document.id] != hash_document(document):
+                        raise _clash(document, source, "which the bundled corpus has; change it")
+                except BriefbotError as error:
+                    results.append(IngestResult(source.name, "refused", reason=str(error)))
                 else:
-                    results.append(outcome)
+                    read[document.id] = (source.name, document)
+            pending: list[_Work] = []
+            own = [id_ for id_ in origins if id_ not in bundled]
+            for id_, document in self._link([document for _, document in read.values()], own, origin).items():
+                name = read[id_][0] if id_ in read else id_
+                content_hash = hash_document(document)
+                if known.get(id_) == content_hash:
+                    results.append(IngestResult(name, "unchanged", id_))
+                else:
+                    pending.append(_Work(name, document, tuple(split_passages(document)), content_hash))
             results += self._write_all(pending, known, origin, progress)
         return results
+
+    def _link(self, read: Sequence[Document], own: Sequence[str], origin: str | None) -> dict[str, Document]:
+        """The documents with the links their titles and dates make; the bundled corpus states its own."""
+        if origin == BUNDLED_ORIGIN or not read:
+            return {document.id: document for document in read}
+        return link_versions(read, self._corpus.catalogue().documents, own)
 
     def ingest_documents(
         self, documents: Iterable[Document], *, origin: str, progress: Progress | None = None
@@ -165,33 +210,6 @@ class Ingestor:
                 else:
                     pending.append(_Work(document.id, document, tuple(split_passages(document)), content_hash))
             return results + self._write_all(pending, known, origin, progress)
-
-    def _examine(
-        self, path: Path, known: dict[str, str], origins: dict[str, str], claimed: dict[str, Path], origin: str | None
-    ) -> _Work | IngestResult:
-        """Read one file and decide whether there is anything to do for it."""
-        try:
-            document = read_document(path)
-            if document.id in claimed:
-                raise RefusedDocumentError(
-                    f"{path.name}: expected an id of its own; got {document.id}, which {claimed[document.id].name} has; "
-                    "change one of them"
-                )
-            content_hash = hash_document(document)
-            if (
-                known.get(document.id) != content_hash
-                and origins.get(document.id) == BUNDLED_ORIGIN
-                and origin != BUNDLED_ORIGIN
-            ):
-                raise RefusedDocumentError(
-                    f"{path.name}: expected an id of its own; got {document.id}, which the bundled corpus has; change it"
-                )
-        except BriefbotError as error:
-            return IngestResult(str(path), "refused", reason=str(error))
-        claimed[document.id] = path
-        if known.get(document.id) == content_hash:
-            return IngestResult(str(path), "unchanged", document.id)
-        return _Work(str(path), document, tuple(split_passages(document)), content_hash)
 
     def _write_all(
         self, pending: Sequence[_Work], known: dict[str, str], origin: str | None, progress: Progress | None

@@ -35,7 +35,9 @@ def test_a_supported_sentence_of_the_model_is_shown_as_checked(
 def test_a_sentence_without_a_mark_is_cited_to_the_evidence_that_bears_it_out(
     writing_bot: Briefbot, model_server: ModelServer
 ) -> None:
-    model_server.replies = [(200, "SAMR fined Alibaba RMB 18.228 billion in April 2021. The moon is made of cheese.")]
+    model_server.replies = [
+        (200, "SAMR fined Alibaba RMB 18.228 billion in April 2021. The moon of SAMR and Alibaba is made of cheese.")
+    ]
     answer = writing_bot.ask(QUESTION)
     first = answer.statements[0]
     assert (first.support, first.citations) == ("checked", (1,))

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import pytest
 from briefbot.ingest.passages import split_passages
-from briefbot.ingest.pipeline import BUNDLED_ORIGIN, Ingestor, IngestResult, find_source_files, read_document
+from briefbot.ingest.pipeline import BUNDLED_ORIGIN, Ingestor, IngestResult, find_source_files
+from briefbot.ingest.readers.formats import read_file
 from conftest import Workshop
 from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
@@ -144,7 +145,9 @@ def test_refused_files_are_named_with_their_reason_and_harm_no_other(bench: Benc
     assert results["empty.txt"].reason == "empty.txt: expected text; got an empty file; check the file"
     assert "expected text below the front matter" in (results["bodiless.md"].reason or "")
     assert "id: String should match pattern" in (results["wrong.md"].reason or "")
-    assert "expected one of .markdown, .md, .txt; got .xlsx" in (results["table.xlsx"].reason or "")
+    assert "expected one of .docx, .htm, .html, .markdown, .md, .pdf, .txt, .xhtml, .zip; got .xlsx" in (
+        results["table.xlsx"].reason or ""
+    )
     assert "expected UTF-8, UTF-16 or GB18030 text" in (results["binary.txt"].reason or "")
     assert len(bench.corpus.content_hashes()) == 1
 
@@ -255,9 +258,9 @@ def test_any_bytes_are_a_document_or_refused(data: bytes, ending: str) -> None:
             if result.outcome == "refused":
                 assert (result.reason or "").strip()
                 with pytest.raises(RefusedDocumentError):
-                    read_document(path)
+                    read_file(path)
             else:
                 assert result.outcome == "added"
                 document = corpus.catalogue().documents[result.document_id or ""]
-                assert document == read_document(path)
+                assert document == read_file(path)
                 assert corpus.passages_of(document.id) == split_passages(document)

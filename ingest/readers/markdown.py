@@ -21,4 +21,7 @@ def read_markdown(data: bytes, path: Path) -> Document:
         return parse_front_matter(fields).to_document(body)
     document = read_text(data, path)
     heading = _FIRST_HEADING.search(document.text)
-    return replace(document, title=heading[1].strip()[:400]) if heading else document
+    if heading is None or document.authority != "press":
+        return document
+    title = heading[1].strip()[:400]
+    return replace(document, title=title, title_zh=title if document.language == "zh" else None)

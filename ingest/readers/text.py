@@ -6,13 +6,17 @@ import hashlib
 import re
 from pathlib import Path
 
+from briefbot.ingest.readers.legal import is_legal_text, read_legal
+
 from briefbot.errors import RefusedDocumentError
-from briefbot.models import Document
+from briefbot.models import Document, Language
 from briefbot.terms import is_chinese
 
 LARGEST_BYTES = 5_000_000
 _TITLE_LINE = re.compile(r"\A\s*(?:Title|标题)\s*[:：]\s*(\S.*)")
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
+)
 
 
 def decode_text(data: bytes, name: str) -> str:
@@ -32,31 +36,44 @@ def decode_text(data: bytes, name: str) -> str:
             continue
         if "\x00" in text:
             break
-        text = _UNPRINTABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+        text = clean_text(text)
         if not text.strip():
             raise RefusedDocumentError(f"{name}: expected text; got an empty file; check the file")
         return text
     raise RefusedDocumentError(f"{name}: expected UTF-8, UTF-16 or GB18030 text; got other bytes; save it as UTF-8")
 
 
+def clean_text(text: str) -> str:
+    """The text with plain line ends and without control characters, invisible marks and halves of surrogates."""
+    plain = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n\n")
+    return _UNPRINTABLE.sub("", plain)
+
+
 def read_text(data: bytes, path: Path) -> Document:
-    """A plain text file as a press article; its identity is its name and origin."""
+    """A plain text file as a press article, or as the Chinese legal text it is; its identity is its name and origin."""
     text = decode_text(data, path.name).strip()
     title_line = _TITLE_LINE.match(text)
-    title = title_line[1].strip() if title_line else next(line for line in text.splitlines() if line.strip()).strip()
-    body = text[title_line.end() :].strip() if title_line and text[title_line.end() :].strip() else text
-    language = "zh" if is_chinese(text) else "en"
-    return Document(
+    rest = text[title_line.end() :].strip() if title_line else ""
+    return document_of(rest or text, path, title=title_line[1].strip() if title_line else None)
+
+
+def document_of(text: str, path: Path, *, title: str | None = None) -> Document:
+    """A document without metadata of its own: titled as said, else by its first line; a Chinese legal text by its own lines."""
+    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    named = " ".join((title or first).lstrip("# ").split())[:400] or path.stem
+    language: Language = "zh" if is_chinese(text) else "en"
+    document = Document(
         id=make_id(path),
-        title=title.lstrip("# ")[:400] or path.stem,
-        title_zh=title.lstrip("# ")[:400] if language == "zh" else None,
-        text=body,
+        title=named,
+        title_zh=named if language == "zh" else None,
+        text=text,
         kind="article",
         issuer=("PRESS",),
         authority="press",
         published=None,
-        language=language,  # type: ignore[arg-type]  # one of the two literals
+        language=language,
     )
+    return read_legal(document, path.stem) if language == "zh" and is_legal_text(text) else document
 
 
 def make_id(path: Path) -> str:

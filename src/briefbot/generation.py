@@ -11,6 +11,7 @@ from briefbot.errors import ModelError
 from briefbot.language_model import LanguageModel
 from briefbot.models import Evidence, Notice, Query
 from briefbot.polarity import content_units
+from briefbot.support import NEARLY_ALL
 from briefbot.texts import NOTICES, NoticeKind
 from briefbot.verification import Verifier, WrittenStatement, read_statements
 
@@ -96,7 +97,8 @@ def attribute(
 ) -> WrittenStatement:
     """A statement without a mark, cited to the evidence that bears it out, the one with most of its words first.
 
-    Small models seldom write marks; which sentence bears a statement out is for the verifier to say, mark or not.
+    Small models seldom write marks; which sentence bears a statement out is for the verifier to say, mark or not. As the model has not
+    said where it has the statement from, that sentence must hold nearly all of its words.
     """
     if statement.cited:
         return statement
@@ -105,7 +107,7 @@ def attribute(
     nearest = sorted(range(len(evidence)), key=lambda row: (-shared[row], row))[:EVIDENCE_TRIED]
     for row in nearest:
         marked = WrittenStatement(statement.text, (row + 1,))
-        if shared[row] and verifier.supports(marked, evidence, context):
+        if units and shared[row] >= NEARLY_ALL * len(units) and verifier.supports(marked, evidence, context):
             return marked
     return statement
 

@@ -86,6 +86,8 @@ class Document:
     url: str | None = None
     sources: tuple[Source, ...] = ()
     checked_on: dt.date | None = None
+    pages: tuple[int, ...] = ()
+    """Where the pages of a paged source begin in `text`; empty for sources without pages."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,172 @@
+"""Reading of untrusted files in a child process with limits on memory and time, so that no file can harm the service.
+
+The parent sends one request a line and gets one answer a line, both JSON. A child that hangs, dies or runs out of memory is replaced,
+and the file it read is refused; what it had answered before stands.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from pydantic import TypeAdapter
+
+from briefbot.errors import BriefbotError, RefusedDocumentError
+from briefbot.models import Document
+
+MOST_MEMORY_BYTES = 1 << 30
+MOST_SECONDS = 20.0
+"""Longest a file may take, by the clock."""
+
+_START_SECONDS = 60.0
+
+_DOCUMENT: TypeAdapter[Document] = TypeAdapter(Document)
+"""What the child sends is checked like anything else from outside."""
+
+
+class Sandbox:
+    """A child process that reads files; start it by reading, and close it, or use it in a `with` block. Not for several threads."""
+
+    def __init__(self, *, seconds: float = MOST_SECONDS, memory: int = MOST_MEMORY_BYTES) -> None:
+        self._seconds = seconds
+        self._memory = memory
+        self._child: subprocess.Popen[str] | None = None
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def read(self, path: Path, member: str | None = None) -> Document:
+        """The document in a file, or in a file of an archive.
+
+        Raises `RefusedDocumentError` where it cannot be read, or not within the limits.
+        """
+        answer = self._ask({"path": str(path), "member": member}, path.name)
+        return _DOCUMENT.validate_python(answer["document"])
+
+    def list_archive(self, path: Path) -> list[str]:
+        """The readable files of an archive; raises `RefusedDocumentError` as `read` does."""
+        return [str(member) for member in self._ask({"path": str(path), "list": True}, path.name)["members"]]
+
+    def _ask(self, request: Mapping[str, Any], name: str) -> dict[str, Any]:
+        child = self._start()
+        try:
+            if child.stdin is None:
+                raise BrokenPipeError
+            child.stdin.write(f"{json.dumps(request)}\n")
+            child.stdin.flush()
+            line = self._lines.get(timeout=self._seconds)
+        except queue.Empty:
+            self.close()
+            raise RefusedDocumentError(
+                f"{name}: expected a file that can be read in {self._seconds:g} seconds; got a longer one; divide or simplify it"
+            ) from None
+        except OSError:
+            line = None
+        if line is None:
+            self.close()
+            raise RefusedDocumentError(
+                f"{name}: expected a file that can be read with {self._memory >> 20} MiB; got one that ended its reader; "
+                "divide or simplify it"
+            )
+        answer: dict[str, Any] = json.loads(line)
+        if "refused" in answer:
+            raise RefusedDocumentError(str(answer["refused"]))
+        return answer
+
+    def _start(self) -> subprocess.Popen[str]:
+        if self._child is not None and self._child.poll() is None:
+            return self._child
+        child = subprocess.Popen(  # noqa: S603 - this interpreter and this module
+            [sys.executable, "-m", "briefbot.ingest.sandbox", str(self._memory)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            encoding="utf-8",
+        )
+        lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+        def listen() -> None:
+            for line in child.stdout or ():
+                lines.put(line)
+            lines.put(None)
+
+        threading.Thread(target=listen, name="briefbot-sandbox", daemon=True).start()
+        self._child, self._lines = child, lines
+        try:
+            if lines.get(timeout=_START_SECONDS) is None:
+                raise RefusedDocumentError("expected a reader that starts; got none; see `briefbot --debug`")
+        except queue.Empty:
+            self.close()
+            raise RefusedDocumentError("expected a reader that starts in time; got none; try again") from None
+        return child
+
+    def close(self) -> None:
+        """End the child."""
+        if self._child is not None:
+            self._child.kill()
+            self._child.wait()
+            for stream in (self._child.stdin, self._child.stdout):
+                if stream:
+                    stream.close()
+            self._child = None
+
+
+def _limit(memory: int) -> None:
+    """Hold this process to its memory, and let it write no file; where the system knows no limits, only the clock is kept."""
+    try:
+        import resource
+    except ImportError:
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _answer(request: Mapping[str, Any]) -> dict[str, Any]:
+    from briefbot.ingest.readers.formats import list_archive, read_file
+
+    path = Path(request["path"])
+    try:
+        if request.get("list"):
+            return {"members": list_archive(path)}
+        return {"document": _DOCUMENT.dump_python(read_file(path, request.get("member")), mode="json")}
+    except BriefbotError as error:
+        return {"refused": str(error)}
+    except MemoryError:
+        return {
+            "refused": f"{path.name}: expected a file that can be read in the memory allowed; got a larger one; divide it"
+        }
+    except Exception as error:  # noqa: BLE001 - whatever a hostile file makes a library raise
+        return {
+            "refused": f"{path.name}: expected a file that can be read; got {type(error).__name__}: {str(error)[:120]}; save it again"
+        }
+
+
+def main() -> None:
+    """Answer requests from standard input until it ends; the first argument is the memory allowed, in bytes."""
+    output = sys.stdout
+    sys.stdout = sys.stderr  # whatever a library prints must not be taken for an answer
+    _limit(int(sys.argv[1]))
+    output.write("ready\n")
+    output.flush()
+    for line in sys.stdin:
+        output.write(f"{json.dumps(_answer(json.loads(line)))}\n")
+        output.flush()
+
+
+if __name__ == "__main__":
+    main()
