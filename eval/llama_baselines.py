@@ -16,7 +16,7 @@ from briefbot.eval.systems import Span, describe_documents, quote_spans
 
 from briefbot.answering import Briefbot
 from briefbot.embedding import Embedder, load_embedder
-from briefbot.errors import ConfigurationError
+from briefbot.errors import ConfigurationError, ModelError
 from briefbot.models import Mode
 from briefbot.sentences import split_sentences
 
@@ -147,8 +147,17 @@ class LlamaBaseline:
         return Outcome(answer | {"corpus_version": self.corpus_version()}, ranked, self._documents)
 
     def _write(self, engine: Any, case: Case) -> dict[str, Any]:
-        """What the engine says, sentence by sentence, each citing the chunks whose numbers stand in it."""
-        response = engine.query(case.question)
+        """What the engine says, sentence by sentence, each citing the chunks whose numbers stand in it.
+
+        Raises `ModelError` where the model fails it.
+        """
+        try:
+            response = engine.query(case.question)
+        except Exception as error:  # the engine lets through whatever its client raises
+            raise ModelError(
+                f"citation-engine: expected an answer from the model; got {type(error).__name__}: {str(error)[:120]}; "
+                "raise BRIEFBOT_LLM_TIMEOUT_SECONDS"
+            ) from error
         sources = [self._locate(item.node) for item in response.source_nodes]
         text = str(response)
         answer = quote_spans(sources, case, self._documents)
