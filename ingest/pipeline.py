@@ -67,8 +67,14 @@ class _Work:
 
 
 def hash_document(document: Document) -> str:
-    """A hash over everything of a document that the record would hold, and over how it is divided."""
-    plain = json.dumps(dataclasses.asdict(document), default=str, sort_keys=True, ensure_ascii=False)
+    """A hash over everything of a document that the record would hold, and over how it is divided.
+
+    A document without pages has the hash it had before there were any, so that it is not taken in again.
+    """
+    held = dataclasses.asdict(document)
+    if not document.pages:
+        del held["pages"]
+    plain = json.dumps(held, default=str, sort_keys=True, ensure_ascii=False)
     return hash_text(f"{CHUNKER_VERSION}\x1f{plain}")
 
 
