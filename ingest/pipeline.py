@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -158,7 +159,7 @@ class Ingestor:
         where another process is writing, `IndexMismatchError` where the record holds another model's vectors.
         """
         files = find_source_files(paths)
-        with self._corpus.writing(), Sandbox() as sandbox:
+        with self._corpus.writing(), closing(Sandbox()) as sandbox:
             results: list[IngestResult] = []
             read: dict[str, tuple[str, Document]] = {}
             known, origins = self._corpus.content_hashes(), self._corpus.origins()

@@ -7,17 +7,14 @@ and the file it read is refused; what it had answered before stands.
 from __future__ import annotations
 
 import json
-import queue
-import subprocess
 import sys
-import threading
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from pydantic import TypeAdapter
 
+from briefbot.child import ChildProcess
 from briefbot.errors import BriefbotError, RefusedDocumentError
 from briefbot.models import Document
 
@@ -32,21 +29,12 @@ _DOCUMENT: TypeAdapter[Document] = TypeAdapter(Document)
 
 
 class Sandbox:
-    """A child process that reads files; start it by reading, and close it, or use it in a `with` block. Not for several threads."""
+    """A child process that reads files; it starts with the first one. Close it at the end. Not for several threads."""
 
     def __init__(self, *, seconds: float = MOST_SECONDS, memory: int = MOST_MEMORY_BYTES) -> None:
         self._seconds = seconds
         self._memory = memory
-        self._child: subprocess.Popen[str] | None = None
-        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        self._child: ChildProcess | None = None
 
     def read(self, path: Path, member: str | None = None) -> Document:
         """The document in a file, or in a file of an archive.
@@ -63,12 +51,9 @@ class Sandbox:
     def _ask(self, request: Mapping[str, Any], name: str) -> dict[str, Any]:
         child = self._start()
         try:
-            if child.stdin is None:
-                raise BrokenPipeError
-            child.stdin.write(f"{json.dumps(request)}\n")
-            child.stdin.flush()
-            line = self._lines.get(timeout=self._seconds)
-        except queue.Empty:
+            child.send(json.dumps(request))
+            line = child.receive(self._seconds)
+        except TimeoutError:
             self.close()
             raise RefusedDocumentError(
                 f"{name}: expected a file that can be read in {self._seconds:g} seconds; got a longer one; divide or simplify it"
@@ -86,42 +71,23 @@ class Sandbox:
             raise RefusedDocumentError(str(answer["refused"]))
         return answer
 
-    def _start(self) -> subprocess.Popen[str]:
-        if self._child is not None and self._child.poll() is None:
+    def _start(self) -> ChildProcess:
+        if self._child is not None and self._child.returncode is None:
             return self._child
-        child = subprocess.Popen(  # noqa: S603 - this interpreter and this module
-            [sys.executable, "-m", "briefbot.ingest.sandbox", str(self._memory)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            encoding="utf-8",
-        )
-        lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-
-        def listen() -> None:
-            for line in child.stdout or ():
-                lines.put(line)
-            lines.put(None)
-
-        threading.Thread(target=listen, name="briefbot-sandbox", daemon=True).start()
-        self._child, self._lines = child, lines
+        self.close()
+        self._child = ChildProcess("briefbot.ingest.sandbox", str(self._memory))
         try:
-            if lines.get(timeout=_START_SECONDS) is None:
+            if self._child.receive(_START_SECONDS) is None:
                 raise RefusedDocumentError("expected a reader that starts; got none; see `briefbot --debug`")
-        except queue.Empty:
+        except TimeoutError:
             self.close()
             raise RefusedDocumentError("expected a reader that starts in time; got none; try again") from None
-        return child
+        return self._child
 
     def close(self) -> None:
         """End the child."""
         if self._child is not None:
-            self._child.kill()
-            self._child.wait()
-            for stream in (self._child.stdin, self._child.stdout):
-                if stream:
-                    stream.close()
+            self._child.close()
             self._child = None
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import os
 import random
+import signal
+import time
 import zipfile
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -264,13 +268,14 @@ def test_an_archive_that_would_do_harm_is_refused_and_others_are_read(
 def test_a_reader_that_hangs_or_dies_is_replaced_and_only_its_file_refused(tmp_path: Path) -> None:
     path = tmp_path / "ferries.html"
     path.write_bytes(make_html(ENGLISH_TITLE, ENGLISH))
-    with Sandbox(seconds=0.0) as hurried, pytest.raises(RefusedDocumentError, match="in 0 seconds"):
+    with closing(Sandbox(seconds=0.0)) as hurried, pytest.raises(RefusedDocumentError, match="in 0 seconds"):
         hurried.read(path)
-    with Sandbox() as steady:
+    with closing(Sandbox()) as steady:
         assert steady.read(path).title == ENGLISH_TITLE
         assert steady._child is not None
-        steady._child.kill()
-        steady._child.wait()
+        os.kill(steady._child.pid, signal.SIGKILL)
+        while steady._child.returncode is None:
+            time.sleep(0.01)
         assert steady.read(path).title == ENGLISH_TITLE
 
 

@@ -16,7 +16,7 @@ from briefbot.eval.systems import InProcess
 
 from briefbot import answering
 from briefbot.answering import Briefbot
-from briefbot.models import AbstentionReason, Evidence, Mode, Query, ScoredPassage
+from briefbot.models import AbstentionReason, Evidence, Missing, Mode, Query, ScoredPassage
 from briefbot.query import make_query
 from briefbot.retrieval import RetrievalParts, Retriever
 
@@ -155,8 +155,9 @@ class Talkative(Briefbot):
         passages: Sequence[ScoredPassage],
         evidence: Sequence[Evidence],
         chosen: Sequence[Evidence],
+        missing: Missing | None,
     ) -> AbstentionReason | None:
-        reason = super()._reason_to_abstain(query, passages, evidence, chosen)
+        reason = super()._reason_to_abstain(query, passages, evidence, chosen, missing)
         return None if evidence else reason
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import zipfile
 from collections.abc import Collection
 from pathlib import PurePosixPath
+from typing import BinaryIO
 
 from briefbot.errors import RefusedDocumentError
 
@@ -36,39 +36,39 @@ def check_archive(archive: zipfile.ZipFile, name: str) -> None:
             )
 
 
-def list_members(data: bytes, name: str, endings: Collection[str]) -> list[str]:
+def list_members(file: BinaryIO, name: str, endings: Collection[str]) -> list[str]:
     """The readable files of an archive, by path, in order; hidden ones and README files are left out.
 
     Raises `RefusedDocumentError` where it is no archive, would unpack into too much, or names a path outside itself.
     """
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        with zipfile.ZipFile(file) as archive:
             check_archive(archive, name)
-            paths = [PurePosixPath(member.filename) for member in archive.infolist() if not member.is_dir()]
+            members = [PurePosixPath(member.filename) for member in archive.infolist() if not member.is_dir()]
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise RefusedDocumentError(
             f"{name}: expected a ZIP archive; got {type(error).__name__}; pack it again"
         ) from error
-    outside = [path for path in paths if path.is_absolute() or ".." in path.parts or "\\" in str(path)]
+    outside = [member for member in members if member.is_absolute() or ".." in member.parts or "\\" in str(member)]
     if outside:
         raise RefusedDocumentError(
             f"{name}: expected paths inside the archive; got {str(outside[0])[:80]}; pack it again"
         )
     return sorted(
-        str(path)
-        for path in paths
-        if path.suffix.lower() in endings
-        and path.name.lower() != "readme.md"
-        and not any(part.startswith((".", "__MACOSX")) for part in path.parts)
+        str(member)
+        for member in members
+        if member.suffix.lower() in endings
+        and member.name.lower() != "readme.md"
+        and not any(part.startswith((".", "__MACOSX")) for part in member.parts)
     )
 
 
-def read_member(data: bytes, name: str, member: str) -> bytes:
-    """The bytes of one file of an archive that was checked."""
+def read_member(file: BinaryIO, name: str, member: str) -> bytes:
+    """The bytes of one file of an archive that was checked; the others are not read."""
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open(member) as file:
+        with zipfile.ZipFile(file) as archive, archive.open(member) as packed:
             limit = archive.getinfo(member).file_size
-            content = file.read(limit + 1)
+            content = packed.read(limit + 1)
     except (zipfile.BadZipFile, OSError, ValueError, KeyError, NotImplementedError, RuntimeError) as error:
         raise RefusedDocumentError(
             f"{name}!{member}: expected a file that unpacks; got {type(error).__name__}: {str(error)[:80]}; pack it again"

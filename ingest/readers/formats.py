@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import BinaryIO
 
 from briefbot.ingest.readers.archive import list_members, read_member
 from briefbot.ingest.readers.docx import read_docx
@@ -34,12 +35,10 @@ TRUSTED = frozenset((".md", ".markdown", ".txt"))
 
 def read_file(path: Path, member: str | None = None) -> Document:
     """One file, or one file of an archive, as a document; raises `RefusedDocumentError` where that cannot be done."""
-    data = _read_bytes(path)
-    name = path
-    if member is not None:
-        data = read_member(data, path.name, member)
-        name = path / member
-    reader = READERS.get(PurePosixPath(member).suffix.lower() if member else path.suffix.lower())
+    name = path / member if member else path
+    with _open(path) as file:
+        data = read_member(file, path.name, member) if member else file.read()
+    reader = READERS.get(name.suffix.lower())
     if reader is None:
         known = ", ".join(sorted([*READERS, *ARCHIVES]))
         raise RefusedDocumentError(
@@ -53,20 +52,24 @@ def read_file(path: Path, member: str | None = None) -> Document:
 
 def list_archive(path: Path) -> list[str]:
     """The readable files of an archive; raises `RefusedDocumentError` where there are none, or too much of them."""
-    members = list_members(_read_bytes(path), path.name, READERS.keys())
+    with _open(path) as file:
+        members = list_members(file, path.name, READERS.keys())
     if not members:
         known = ", ".join(sorted(READERS))
         raise RefusedDocumentError(f"{path.name}: expected files that end in {known}; got none; pack others")
     return members
 
 
-def _read_bytes(path: Path) -> bytes:
+def _open(path: Path) -> BinaryIO:
+    """The file, opened; raises `RefusedDocumentError` where it is too large or cannot be read."""
     try:
+        file = path.open("rb")
         size = path.stat().st_size
-        if size > LARGEST_FILE_BYTES:
-            raise RefusedDocumentError(
-                f"{path.name}: expected at most {LARGEST_FILE_BYTES:,} bytes; got {size:,}; divide the file"
-            )
-        return path.read_bytes()
     except OSError as error:
         raise RefusedDocumentError(f"{path.name}: expected a readable file; got {error.strerror}; check it") from error
+    if size > LARGEST_FILE_BYTES:
+        file.close()
+        raise RefusedDocumentError(
+            f"{path.name}: expected at most {LARGEST_FILE_BYTES:,} bytes; got {size:,}; divide the file"
+        )
+    return file

@@ -74,8 +74,7 @@ def join_pages(pages: Sequence[str]) -> tuple[str, tuple[int, ...]]:
         body = page.strip()
         if text and body:
             runs_on = not _SENTENCE_END.search(text) and not _OPENING.match(body)
-            is_han = bool(_HAN_EDGE.match(text[-1]) and _HAN_EDGE.match(body[0]))
-            text += ("" if is_han else " ") if runs_on else "\n\n"
+            text += _space_between(text, body) if runs_on else "\n\n"
         starts.append(len(text))
         text += body
     return text, tuple(starts)
@@ -102,8 +101,12 @@ def _runs_on(before: str, line: str, title: str) -> bool:
 def _join(before: str, line: str) -> str:
     if before.endswith("-") and len(before) > 1 and before[-2].isalpha() and line[0].islower():
         return before[:-1] + line
-    is_han = bool(_HAN_EDGE.match(before[-1]) and _HAN_EDGE.match(line[0]))
-    return before + ("" if is_han else " ") + line
+    return before + _space_between(before, line) + line
+
+
+def _space_between(before: str, after: str) -> str:
+    """What stands where a line was broken: nothing between Chinese characters, else a space."""
+    return "" if _HAN_EDGE.match(before[-1]) and _HAN_EDGE.match(after[0]) else " "
 
 
 def _read_title(reader: PdfReader) -> str | None:

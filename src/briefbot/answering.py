@@ -34,6 +34,7 @@ from briefbot.models import (
     Evidence,
     Filters,
     Language,
+    Missing,
     Mode,
     Query,
     ScoredPassage,
@@ -45,7 +46,7 @@ from briefbot.question_kinds import asks_for_judgement
 from briefbot.reranking import open_reranker
 from briefbot.retrieval import RetrievalParts, Retriever
 from briefbot.settings import Settings, load_settings, prepare_home
-from briefbot.sought import Missing, counted_in, find_missing
+from briefbot.sought import counted_in, find_missing
 from briefbot.texts import (
     ABSTENTIONS,
     CLOSEST,
@@ -206,10 +207,11 @@ class Briefbot:
         retrieved = time.perf_counter()
         evidence = self._weigh(query, passages)
         chosen = self._choose(query, evidence)
-        reason = self._reason_to_abstain(query, passages, evidence, chosen)
+        missing = find_missing(query, [item.sentence.text for item in chosen])
+        reason = self._reason_to_abstain(query, passages, evidence, chosen, missing)
         stages = {"retrieve": _milliseconds(retrieved - started)}
         answer = (
-            self._abstain(query, reason, passages, chosen, stages)
+            self._abstain(query, reason, passages, missing, stages)
             if reason
             else self._compose(query, evidence, chosen, mode, stages, told)
         )
@@ -265,7 +267,8 @@ class Briefbot:
 
     def _choose(self, query: Query, evidence: Sequence[Evidence]) -> list[Evidence]:
         """The sentences of an answer in their order."""
-        published = {id_: document.published for id_, document in self.corpus.catalogue().documents.items()}
+        documents = self.corpus.catalogue().documents
+        published = {id_: documents[id_].published for id_ in {item.passage.document_id for item in evidence}}
         return choose_sentences(evidence, query.asked, published)
 
     def _compose(
@@ -358,6 +361,7 @@ class Briefbot:
         passages: Sequence[ScoredPassage],
         evidence: Sequence[Evidence],
         chosen: Sequence[Evidence],
+        missing: Missing | None,
     ) -> AbstentionReason | None:
         if not _WORD.search(query.question):
             return "not_a_question"
@@ -369,7 +373,7 @@ class Briefbot:
         if not chosen or asks_for_judgement(query.question):
             return "no_evidence"
         nearest = max(item.nearness for item in evidence)
-        if nearest < LEAST_NEARNESS or is_foreign(query, passages) or _find_missing(query, chosen):
+        if nearest < LEAST_NEARNESS or is_foreign(query, passages) or missing:
             return "weak_evidence"
         return None
 
@@ -378,14 +382,13 @@ class Briefbot:
         query: Query,
         reason: AbstentionReason,
         passages: Sequence[ScoredPassage],
-        chosen: Sequence[Evidence],
+        missing: Missing | None,
         timings: Mapping[str, float],
     ) -> Answer:
         """No answer, and in its place why there is none and what is nearest."""
         is_judgement = reason == "no_evidence" and asks_for_judgement(query.question)
         said = [NO_JUDGEMENT[query.language] if is_judgement else ABSTENTIONS[reason][query.language]]
-        missing = _find_missing(query, chosen) if reason == "weak_evidence" else None
-        if missing:
+        if missing and reason == "weak_evidence":
             said.append(MISSING[missing][query.language].format(counted=counted_in(query.standalone)))
         if is_judgement or reason == "weak_evidence":
             said.append(self._name_closest(query, passages))
@@ -458,11 +461,6 @@ def parse_date(value: dt.date | str | None) -> dt.date | None:
             expected="a date like 2022-01-31",
             got=str(value)[:40],
         ) from error
-
-
-def _find_missing(query: Query, chosen: Sequence[Evidence]) -> Missing | None:
-    """What the form of the question asks for and none of the sentences chosen tells."""
-    return find_missing(query, [item.sentence.text for item in chosen])
 
 
 def _confidence(best: Evidence) -> float:

@@ -300,9 +300,6 @@ def corpus_coverage(
         print(render_coverage(coverage))
 
 
-# ------------------------------------------------------------------ shared steps
-
-
 @models_app.command("pull")
 def models_pull(name: Annotated[str, typer.Argument(help="A name that `models list` shows.")]) -> None:
     """Fetch a pinned model from its hub, going on where an earlier attempt stopped, and check its hash."""
@@ -333,6 +330,9 @@ def models_list(as_json: AsJson = False) -> None:
         there = "here" if is_there(model, settings) else "not here"
         needs = f"{model.size / 1e9:.2f} GB on disk, about {model.memory:g} GiB of memory"
         print(f"{model.name}  ({there}; {model.licence}; {needs})\n  {model.about}")
+
+
+# ------------------------------------------------------------------ shared steps
 
 
 def _load_settings(**overrides: Any) -> Settings:

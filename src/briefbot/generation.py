@@ -63,10 +63,11 @@ def generate(
         nonlocal refused
         for statement in statements[len(done) :]:
             done.append(statement)
-            marked = attribute(statement, texts, around, verifier)
-            cited = [chosen[number - 1] for number in marked.cited if 1 <= number <= len(chosen)]
-            if verifier.supports(marked, texts, around):
-                parts.append(Part(marked.text, tuple(cited), "checked", query.language))
+            supported = find_supported(statement, texts, around, verifier)
+            numbers = (supported or statement).cited
+            cited = [chosen[number - 1] for number in numbers if 1 <= number <= len(chosen)]
+            if supported:
+                parts.append(Part(statement.text, tuple(cited), "checked", query.language))
             else:
                 refused += 1
                 parts.extend(quote_parts(cited, query.language))
@@ -92,16 +93,16 @@ def generate(
     return Generated(_complete(parts, chosen, query), notice, tokens, len(done), refused)
 
 
-def attribute(
+def find_supported(
     statement: WrittenStatement, evidence: Sequence[str], context: Sequence[str], verifier: Verifier
-) -> WrittenStatement:
-    """A statement without a mark, cited to the evidence that bears it out, the one with most of its words first.
+) -> WrittenStatement | None:
+    """The statement where its evidence bears it out, with a mark where the model left none; else None.
 
     Small models seldom write marks; which sentence bears a statement out is for the verifier to say, mark or not. As the model has not
     said where it has the statement from, that sentence must hold nearly all of its words.
     """
     if statement.cited:
-        return statement
+        return statement if verifier.supports(statement, evidence, context) else None
     units = set(content_units(statement.text))
     shared = [len(units & set(content_units(text))) for text in evidence]
     nearest = sorted(range(len(evidence)), key=lambda row: (-shared[row], row))[:EVIDENCE_TRIED]
@@ -109,7 +110,7 @@ def attribute(
         marked = WrittenStatement(statement.text, (row + 1,))
         if units and shared[row] >= NEARLY_ALL * len(units) and verifier.supports(marked, evidence, context):
             return marked
-    return statement
+    return None
 
 
 def _complete(parts: Sequence[Part], chosen: Sequence[Evidence], query: Query) -> list[Part]:

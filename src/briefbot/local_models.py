@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx2
 
 from briefbot.errors import ConfigurationError, ModelError, NotFoundError
 from briefbot.settings import Settings
 
-Progress = Callable[[str, int, int], None]
-"""Told a step with how much of it is done, and of how much."""
+if TYPE_CHECKING:
+    from briefbot.embedding import Progress
 
 _TIMEOUT_SECONDS = 30.0
 """Longest silence of a hub."""

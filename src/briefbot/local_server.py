@@ -6,14 +6,12 @@ Run as a program, this file is that child: it prints the address it listens on, 
 from __future__ import annotations
 
 import os
-import queue
 import secrets
-import subprocess
 import sys
-import threading
 from importlib.util import find_spec
 from pathlib import Path
 
+from briefbot.child import ChildProcess
 from briefbot.errors import ConfigurationError, ModelError
 
 CONTEXT_TOKENS = 4096
@@ -39,31 +37,21 @@ class LocalServer:
                 "BRIEFBOT_LLM_GGUF: expected the package xllamacpp; got none; install it with `pip install 'briefbot[local]'`"
             )
         self.key = secrets.token_urlsafe(24)
-        self._child = subprocess.Popen(  # noqa: S603 - this interpreter and this module
-            [sys.executable, "-m", "briefbot.local_server", str(model), str(threads or os.cpu_count() or 1)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, KEY_VARIABLE: self.key},
-            text=True,
+        self._child = ChildProcess(
+            "briefbot.local_server",
+            str(model),
+            str(threads or os.cpu_count() or 1),
+            environment={KEY_VARIABLE: self.key},
         )
         self.url = self._read_address(model)
 
     def _read_address(self, model: Path) -> str:
-        lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-        output = self._child.stdout
-
-        def read() -> None:
-            for line in output or ():
-                lines.put(line)
-            lines.put("")
-
-        threading.Thread(target=read, name="briefbot-local-server", daemon=True).start()
+        """Where the child listens, which it says after whatever else it prints."""
         try:
-            while line := lines.get(timeout=START_SECONDS):
+            while (line := self._child.receive(START_SECONDS)) is not None:
                 if line.startswith("http://"):
-                    return f"{line.strip()}/v1"
-        except queue.Empty:
+                    return f"{line}/v1"
+        except TimeoutError:
             pass
         self.close()
         raise ModelError(
@@ -74,18 +62,11 @@ class LocalServer:
     @property
     def is_running(self) -> bool:
         """Whether the child lives."""
-        return self._child.poll() is None
+        return self._child.returncode is None
 
     def close(self) -> None:
         """End the child."""
-        if self._child.stdin:
-            self._child.stdin.close()
-        self._child.terminate()
-        try:
-            self._child.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self._child.kill()
-            self._child.wait()
+        self._child.close()
 
 
 def main() -> None:

@@ -8,37 +8,53 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import NamedTuple
 
 from briefbot.legal_terms import translate_terms
-from briefbot.models import Language, Query
+from briefbot.models import Language, Missing, Query
 from briefbot.polarity import content_units
 from briefbot.quantities import Quantity, find_quantities
 from briefbot.terms import fold, is_chinese
 
-Missing = Literal["count", "value"]
 
-_VALUES: tuple[tuple[str, str, str, str], ...] = (
-    # what is valued, as questions have it in English and Chinese; how a sentence that tells the value may put it, in both
-    (r"\bfine\b|\bfined\b|penalt", r"罚", r"\bfin(?:e|es|ed)\b|penal|punish|confiscat", r"罚|没收"),
-    (r"\bpric(?:e|ed)\b|\bcharge\b", r"价格|售价|限价|卖多少|定价", r"\bpric|\bcharg|\bpaid\b|\bat [A-Z$€¥]", r"价|售|元"),
-    (r"revenue|\bsales\b|turnover|income", r"营收|收入|销售额|营业额", r"revenue|\bsales\b|turnover|income|\bearn", r"营收|收入|销售额|营业额"),
-    (r"\bprofits?\b|\bloss(?:es)?\b", r"利润|亏损|盈利", r"profit|\bloss|\blost\b|\bearn", r"利润|亏|盈"),
-    (r"\bcosts?\b|\bspen[dt]\b|\binvest(?:ed|s)?\b|\bput into\b", r"花|成本|耗资|投(?:资|入|了)?多少|投.{0,2}钱", r"\bcost|\bspen[dt]|\binvest|\bput\b|\bputs\b|capital", r"花|费|成本|支出|投|资"),
-    (r"\braised?\b|proceeds|\bcollect", r"募|筹|融资", r"\brais|proceeds|collect|\bsold\b|offering|\btarget", r"募|筹|融资"),
-    (r"subsid|\bgrants?\b", r"补贴|补助", r"subsid|\bgrant|support", r"补贴|补助"),
-    (r"\bfees?\b", r"费率|手续费|管理费", r"\bfees?\b|\bcharg", r"费"),
-    (r"\bworth\b|\bvalued?\b|valuation|market cap|\bshare price", r"市值|估值|值多少|股价", r"worth|valu|market cap|clos|pric|trad", r"值|价"),
-    (r"registered capital", r"注册资本", r"registered capital|capital", r"注册资本|资本"),
-    (r"compensat|damages", r"赔", r"compensat|damages", r"赔"),
-    (r"\bloans?\b|\bborrow", r"贷款|借", r"\bloan|\blent\b|\bborrow", r"贷|借"),
-    (r"\bsalar(?:y|ies)\b|\bwages?\b", r"工资|薪", r"salar|wage|pay", r"工资|薪|报酬"),
+class _Value(NamedTuple):
+    """What may be valued, as questions put it, and as a sentence that tells the value may put it: patterns by language."""
+
+    asked_en: str
+    asked_zh: str
+    told_en: str
+    told_zh: str
+
+    def is_asked(self, words: str, language: Language) -> bool:
+        return bool(re.search(self.asked_zh if language == "zh" else self.asked_en, words, re.IGNORECASE))
+
+    def is_told(self, text: str) -> bool:
+        return bool(re.search(self.told_zh if is_chinese(text) else self.told_en, text, re.IGNORECASE))
+
+
+_VALUES = tuple(
+    _Value(*patterns)
+    for patterns in (
+        (r"\bfine\b|\bfined\b|penalt", r"罚", r"\bfin(?:e|es|ed)\b|penal|punish|confiscat", r"罚|没收"),
+        (r"\bpric(?:e|ed)\b|\bcharge\b", r"价格|售价|限价|卖多少|定价", r"\bpric|\bcharg|\bpaid\b|\bat [A-Z$€¥]", r"价|售|元"),
+        (r"revenue|\bsales\b|turnover|income", r"营收|收入|销售额|营业额", r"revenue|\bsales\b|turnover|income|\bearn", r"营收|收入|销售额|营业额"),
+        (r"\bprofits?\b|\bloss(?:es)?\b", r"利润|亏损|盈利", r"profit|\bloss|\blost\b|\bearn", r"利润|亏|盈"),
+        (r"\bcosts?\b|\bspen[dt]\b|\binvest(?:ed|s)?\b|\bput into\b", r"花|成本|耗资|投(?:资|入|了)?多少|投.{0,2}钱", r"\bcost|\bspen[dt]|\binvest|\bput\b|\bputs\b|capital", r"花|费|成本|支出|投|资"),
+        (r"\braised?\b|proceeds|\bcollect", r"募|筹|融资", r"\brais|proceeds|collect|\bsold\b|offering|\btarget", r"募|筹|融资"),
+        (r"subsid|\bgrants?\b", r"补贴|补助", r"subsid|\bgrant|support", r"补贴|补助"),
+        (r"\bfees?\b", r"费率|手续费|管理费", r"\bfees?\b|\bcharg", r"费"),
+        (r"\bworth\b|\bvalued?\b|valuation|market cap|\bshare price", r"市值|估值|值多少|股价", r"worth|valu|market cap|clos|pric|trad", r"值|价"),
+        (r"registered capital", r"注册资本", r"registered capital|capital", r"注册资本|资本"),
+        (r"compensat|damages", r"赔", r"compensat|damages", r"赔"),
+        (r"\bloans?\b|\bborrow", r"贷款|借", r"\bloan|\blent\b|\bborrow", r"贷|借"),
+        (r"\bsalar(?:y|ies)\b|\bwages?\b", r"工资|薪", r"salar|wage|pay", r"工资|薪|报酬"),
+    )
 )  # fmt: skip
 _ASKS_VALUE_EN = re.compile(
-    r"\b(?:how (?:much|big|large|high|steep|heavy)|(?:at |for |to )?what|which)\b(?P<near>[^?.;]{0,60})|^(?P<phrase>[^?]{0,60})$",
+    r"\b(?:how (?:much|big|large|high|steep|heavy)|(?:at |for |to )?what|which)\b[^?.;]{0,60}|^[^?]{0,60}$",
     re.IGNORECASE,
 )
-_ASKS_VALUE_ZH = re.compile(r"(?P<before>.{0,10})(?:多少|多大|多高|几[亿万])(?P<near>.{0,6})")
+_ASKS_VALUE_ZH = re.compile(r".{0,10}(?:多少|多大|多高|几[亿万]).{0,6}")
 
 _PROPORTION = re.compile(r"proportion|percentage|\bshare of\b|\bpart of\b|比例|占", re.IGNORECASE)
 """A share of something is asked for, not the thing itself."""
@@ -72,7 +88,7 @@ def find_missing(query: Query, texts: Sequence[str]) -> Missing | None:
         given = find_quantities(f"{query.question} {query.standalone} {query.translation}")
         values = values_in(query.question)
         priced = [text for text in texts if any(_is_value(item) for item in _new_quantities(text, given))]
-        if values and not any(_tells_value(text, value) for text in priced for value in values):
+        if values and not any(value.is_told(text) for text in priced for value in values):
             return "value"
     if query.asked == "amount":
         counted = counted_in(query.standalone)
@@ -90,22 +106,13 @@ def _is_value(item: Quantity) -> bool:
     return item.unit in _MONEY or (not item.unit and item.value >= _LEAST_BARE_VALUE)
 
 
-def values_in(question: str) -> list[int]:
-    """The rows of the table of values that a question asks for, by the words beside its question word."""
-    is_zh = is_chinese(question)
-    match = (_ASKS_VALUE_ZH if is_zh else _ASKS_VALUE_EN).search(question)
-    if not match:
+def values_in(question: str) -> list[_Value]:
+    """The values that a question asks for, by the words beside its question word; a share of one is another thing."""
+    language: Language = "zh" if is_chinese(question) else "en"
+    match = (_ASKS_VALUE_ZH if language == "zh" else _ASKS_VALUE_EN).search(question)
+    if not match or _PROPORTION.search(match[0]):
         return []
-    if _PROPORTION.search(match[0]):
-        return []
-    near = " ".join(part for part in match.groupdict().values() if part) + (match[0] if is_zh else "")
-    return [row for row, value in enumerate(_VALUES) if re.search(value[1 if is_zh else 0], near, re.IGNORECASE)]
-
-
-def _tells_value(text: str, row: int) -> bool:
-    return bool(
-        re.search(_VALUES[row][3 if is_chinese(text) else 2], text, re.IGNORECASE if not is_chinese(text) else 0)
-    )
+    return [value for value in _VALUES if value.is_asked(match[0], language)]
 
 
 def counted_in(question: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from briefbot.models import AbstentionReason, Authority, Language, Status, Verdict
+from briefbot.models import AbstentionReason, Authority, Language, Missing, Status, Verdict
 
 ABSTENTIONS: Mapping[AbstentionReason, Mapping[Language, str]] = {
     "no_evidence": {
@@ -26,7 +26,7 @@ ABSTENTIONS: Mapping[AbstentionReason, Mapping[Language, str]] = {
     },
 }
 
-MISSING: Mapping[Literal["count", "value"], Mapping[Language, str]] = {
+MISSING: Mapping[Missing, Mapping[Language, str]] = {
     "count": {
         "en": "No sentence found gives a number of “{counted}”.",
         "zh": "找到的内容中没有给出“{counted}”的数目。",
