@@ -336,6 +336,31 @@ def claims(
     print(json.dumps(asdict(figures)) if as_json else render_claims(figures))
 
 
+@eval_app.command("throughput")
+def throughput(
+    dataset: Annotated[Path, typer.Option(help="A dataset in BEIR's format.")],
+    repeats: Annotated[int, typer.Option(min=1, max=20, help="Repetitions, both ways in turn.")] = 3,
+    limit: Annotated[int, typer.Option(min=1, help="Documents at most.")] = 240,
+) -> None:
+    """Measure how fast documents are taken in, beside LlamaIndex's default way."""
+    from itertools import islice
+
+    from briefbot.eval.beir import load_dataset
+    from briefbot.eval.throughput import measure_throughput, render_throughput
+
+    from briefbot.cli import progress_bars
+    from briefbot.embedding import load_embedder, locate_model
+    from briefbot.settings import load_settings, prepare_home
+
+    texts = {id_: pieces[0][1] for id_, pieces in islice(load_dataset([dataset]).texts.items(), limit)}
+    settings = load_settings()
+    prepare_home(settings)
+    with progress_bars() as progress:
+        embedder = load_embedder(settings, progress=progress)
+        found = measure_throughput(texts, embedder, locate_model(settings), repeats=repeats, progress=progress)
+    print(render_throughput(found, len(texts)))
+
+
 @eval_app.command("growth")
 def growth(
     folder: Annotated[Path, typer.Argument(help="Where the synthetic records are made and kept.")],

@@ -89,14 +89,15 @@ def build_vector_index(texts: Mapping[str, str], embedder: Embedder) -> Any:
     client = chromadb.EphemeralClient(settings=chromadb.config.Settings(anonymized_telemetry=False))
     collection = client.create_collection(f"naive-{uuid.uuid4().hex}", embedding_function=None)
     documents = [Document(text=text, id_=id_, metadata={}) for id_, text in texts.items()]
-    nodes = _make_splitter().get_nodes_from_documents(documents)
+    nodes = make_splitter().get_nodes_from_documents(documents)
     storage = StorageContext.from_defaults(vector_store=ChromaVectorStore(chroma_collection=collection))
     return VectorStoreIndex(
         nodes, storage_context=storage, embed_model=wrap_embedder(embedder), insert_batch_size=BATCH_NODES
     )
 
 
-def _make_splitter(**sizes: int) -> Any:
+def make_splitter(**sizes: int) -> Any:
+    """LlamaIndex's `SentenceSplitter` with its own sizes, or others."""
     from llama_index.core.node_parser import SentenceSplitter
 
     return SentenceSplitter(chunking_tokenizer_fn=_cut_into_sentences, **sizes)
@@ -134,7 +135,7 @@ class LlamaBaseline:
         return CitationQueryEngine.from_args(
             self._index,
             llm=LanguageModel(self._bot.settings).client(),
-            text_splitter=_make_splitter(chunk_size=CITATION_CHUNK_TOKENS, chunk_overlap=CITATION_OVERLAP_TOKENS),
+            text_splitter=make_splitter(chunk_size=CITATION_CHUNK_TOKENS, chunk_overlap=CITATION_OVERLAP_TOKENS),
             similarity_top_k=CHUNKS_QUOTED_TO_MODEL,
         )
 

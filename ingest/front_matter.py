@@ -7,7 +7,8 @@ import re
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from briefbot.ingest.readers.text import clean_text
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from briefbot import models
 from briefbot.errors import RefusedDocumentError
@@ -21,8 +22,25 @@ Topic = Literal[
 TOPICS: tuple[str, ...] = get_args(Topic)
 GlossaryKind = Literal["agency", "company", "concept", "instrument", "law", "person", "place", "slogan"]
 
+LARGEST_FRONT_MATTER_CHARS = 60_000
+"""Five times the longest of the corpus; YAML is read at about 100,000 characters a second."""
+
+DEEPEST_YAML = 20
+"""Lists and mappings inside each other; the corpus has four."""
+
+_MOST_FAULTS = 8
+"""Faults that a reason names."""
+
+
+def _check_printable(text: str) -> str:
+    """YAML can write as an escape what `clean_text` takes out of a file's bytes."""
+    if text != clean_text(text):
+        raise ValueError("expected text without control characters and invisible marks")
+    return text
+
+
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
-Text = Annotated[str, Field(min_length=1, max_length=400)]
+Text = Annotated[str, Field(min_length=1, max_length=400), AfterValidator(_check_printable)]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s<>\"]+$", max_length=1000)]
 
 _FENCE = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
@@ -60,7 +78,7 @@ class FrontMatter(_Strict):
     number: Text | None = Field(default=None, description="Official document number in English")
     number_zh: Text | None = Field(default=None, description="Official document number in Chinese")
     names: list[Text] = Field(default=[], description="Short names by which sentences refer to the document's subject")
-    issuer: list[str] = Field(min_length=1, description="Codes of agencies.yaml")
+    issuer: list[Text] = Field(min_length=1, description="Codes of agencies.yaml")
     authority: models.Authority = Field(description="Rank of the text among sources")
     force: models.Force = Field(description="Whether it binds or signals")
     phase: models.Phase | None = Field(default=None, description="Phase of the policy cycle; null for background")
@@ -148,7 +166,27 @@ class GlossaryEntry(_Strict):
 
 
 class _SafeLoader(yaml.SafeLoader):
-    """YAML without implicit octal or yes/no booleans, so that codes such as NO stay text."""
+    """YAML without yes/no booleans, so that codes such as NO stay text, without aliases, and of little depth.
+
+    With aliases, ten short lines can stand for a thousand million values.
+    """
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """The next node; raises `yaml.YAMLError` where it is an alias or lies too deep."""
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()  # type: ignore[no-untyped-call]
+            raise yaml.YAMLError(f"an alias in line {event.start_mark.line + 1}; write the value out")
+        if self._depth >= DEEPEST_YAML:
+            raise yaml.YAMLError(f"values inside each other more than {DEEPEST_YAML} deep")
+        self._depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
 
 
 _SafeLoader.yaml_implicit_resolvers = {
@@ -167,7 +205,8 @@ def load_yaml(text: str) -> Any:
     try:
         return yaml.load(text, Loader=_SafeLoader)  # noqa: S506 - a subclass of SafeLoader
     except _YAML_FAULTS as error:
-        raise RefusedDocumentError(f"expected YAML; got {error}; correct the file") from error
+        reason = " ".join(str(error).split())[:400]
+        raise RefusedDocumentError(f"expected YAML; got {reason}; correct the file") from error
 
 
 def split_front_matter(source: str) -> tuple[dict[str, Any] | None, str]:
@@ -175,6 +214,10 @@ def split_front_matter(source: str) -> tuple[dict[str, Any] | None, str]:
     match = _FENCE.match(source)
     if match is None:
         return None, source.removeprefix("\ufeff").strip()
+    if len(match[1]) > LARGEST_FRONT_MATTER_CHARS:
+        raise RefusedDocumentError(
+            f"front matter: expected at most {LARGEST_FRONT_MATTER_CHARS:,} characters; got {len(match[1]):,}; shorten it"
+        )
     fields = load_yaml(match[1])
     if not isinstance(fields, dict):
         raise RefusedDocumentError(f"front matter: expected a mapping of fields; got {type(fields).__name__}")
@@ -202,7 +245,8 @@ def parse_front_matter(fields: dict[str, Any]) -> FrontMatter:
     try:
         return FrontMatter.model_validate(fields)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{field}: {expected} (got {got})" for field, expected, got in describe_validation_error(error)
-        )
-        raise RefusedDocumentError(f"front matter: {faults}") from error
+        found = describe_validation_error(error)
+        faults = [f"{field[:80]}: {expected} (got {got})" for field, expected, got in found[:_MOST_FAULTS]]
+        if len(found) > _MOST_FAULTS:
+            faults.append(f"and {len(found) - _MOST_FAULTS:,} more")
+        raise RefusedDocumentError(f"front matter: {'; '.join(faults)}") from error

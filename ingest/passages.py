@@ -25,10 +25,20 @@ BUDGET_CHARS: dict[Language, int] = {"en": 1200, "zh": 420}
 positions the model reads, so that nothing is cut off."""
 
 _HEADING = re.compile(r"(#{1,6})[ \t]+(\S.*)")
-_CHAPTER_ZH = re.compile(r"第[一二三四五六七八九十百零〇\d]+([编章节])(?:[\s\u3000].{0,40})?")
-_ARTICLE_ZH = re.compile(r"第[一二三四五六七八九十百千零〇\d]+条(?:之[一二三四五六七八九十])?(?=[\s\u3000：:])")
-_ARTICLE_EN = re.compile(r"Articles? \d+[A-Za-z]?(?: (?:to|and|–|-) \d+)?\b")
+_CHAPTER_ZH = re.compile(r"第[一二三四五六七八九十百零〇\d]{1,12}([编章节])(?:[\s\u3000].{0,40})?")
+_ARTICLE_ZH = re.compile(r"第[一二三四五六七八九十百千零〇\d]{1,12}条(?:之[一二三四五六七八九十])?(?=[\s\u3000：:])")
+_ARTICLE_EN = re.compile(r"Articles? \d{1,9}[A-Za-z]?(?: (?:to|and|–|-) \d{1,9})?\b")
+_LONGEST_HEADING_CHARS = 400
+"""A heading stands in every passage below it, so that a longer one is cut there."""
+
+_STRETCH_CHARS = 20_000
+"""How much of a paragraph is divided into sentences at once; a page has three thousand."""
+
+_LEADERS = re.compile(r"(?<![.!?])[.!?]{8,}+[\"'”’)\]]*+(?![\s\u4e00-\u9fff]|\Z)")
+"""Rows of full stops that end no sentence, as before a page number in a table of contents."""
+
 _LEVEL_ZH = {"编": 1, "章": 2, "节": 3}
+_SPACES = re.compile(r"\s+")
 _COMMENT = re.compile(r"\s*<!--.*?-->\s*")
 
 
@@ -68,7 +78,7 @@ def split_passages(document: Document) -> list[Passage]:
                 context=context,
                 language="zh" if is_chinese(text) else "en",
                 sentences=tuple(
-                    Sentence(start + first, start + last, text[first:last]) for first, last in split_sentences(text)
+                    Sentence(start + first, start + last, text[first:last]) for first, last in _find_sentences(text)
                 ),
             )
         )
@@ -132,7 +142,7 @@ def _read_blocks(text: str) -> Iterator[_Block]:
         heading = _HEADING.fullmatch(line)
         if heading:
             level = len(heading[1])
-            title = " ".join(heading[2].rstrip("# \t").split()) or heading[2]
+            title = (" ".join(heading[2].rstrip("# \t").split()) or heading[2])[:_LONGEST_HEADING_CHARS]
             headings = [item for item in headings if item[0] < level] + [(level, title)]
             found = _ARTICLE_EN.match(title) or _ARTICLE_ZH.match(title + " ")
             article = found[0] if found else None
@@ -181,7 +191,7 @@ def _cut_to_budget(text: str, start: int, end: int) -> Iterator[tuple[int, int]]
         yield start, end
         return
     first, last = start, start
-    for _, sentence_end in split_sentences(text[start:end]):
+    for _, sentence_end in _find_sentences(text[start:end]):
         if last > first and start + sentence_end - first > budget:
             yield first, last
             first = _skip_space(text, last)
@@ -194,7 +204,22 @@ def _cut_to_budget(text: str, start: int, end: int) -> Iterator[tuple[int, int]]
         yield first, last
 
 
+def _find_sentences(text: str) -> Iterator[tuple[int, int]]:
+    """The sentences of a paragraph as `split_sentences` finds them, in a time that grows with its length.
+
+    It is given a stretch at a time, and rows of full stops as rows of another mark.
+    """
+    plain = _LEADERS.sub(lambda found: "_" * len(found[0]), text)
+    first = 0
+    while first < len(plain):
+        spans = split_sentences(plain[first : first + _STRETCH_CHARS])
+        is_last = first + _STRETCH_CHARS >= len(plain)
+        if not is_last and len(spans) > 1:
+            spans.pop()  # it may go on in the next stretch
+        yield from ((first + start, first + end) for start, end in spans)
+        first += spans[-1][1] if len(spans) > 0 and not is_last else _STRETCH_CHARS
+
+
 def _skip_space(text: str, position: int) -> int:
-    while position < len(text) and text[position].isspace():
-        position += 1
-    return position
+    spaces = _SPACES.match(text, position)
+    return spaces.end() if spaces else position

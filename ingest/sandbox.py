@@ -1,4 +1,4 @@
-"""Reading of untrusted files in a child process with limits on memory and time, so that no file can harm the service.
+"""Reading of untrusted files and feeds in a child process with limits on memory and time, so that none can harm the service.
 
 The parent sends one request a line and gets one answer a line, both JSON. A child that hangs, dies or runs out of memory is replaced,
 and the file it read is refused; what it had answered before stands.
@@ -7,11 +7,15 @@ and the file it read is refused; what it had answered before stands.
 from __future__ import annotations
 
 import json
+import math
 import sys
+import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from briefbot.ingest.feeds import Feed, LinkKind, Sitemap, read_feed, read_sitemap
 from pydantic import TypeAdapter
 
 from briefbot.child import ChildProcess
@@ -25,6 +29,8 @@ MOST_SECONDS = 20.0
 _START_SECONDS = 60.0
 
 _DOCUMENT: TypeAdapter[Document] = TypeAdapter(Document)
+_FEED: TypeAdapter[Feed] = TypeAdapter(Feed)
+_SITEMAP: TypeAdapter[Sitemap] = TypeAdapter(Sitemap)
 """What the child sends is checked like anything else from outside."""
 
 
@@ -48,10 +54,24 @@ class Sandbox:
         """The readable files of an archive; raises `RefusedDocumentError` as `read` does."""
         return [str(member) for member in self._ask({"path": str(path), "list": True}, path.name)["members"]]
 
+    def read_feed(self, data: bytes, url: str) -> Feed:
+        """The entries of an RSS or Atom feed that was fetched from `url`; raises `RefusedDocumentError` as `read` does."""
+        return _FEED.validate_python(self._read_links(data, "feed", url))
+
+    def read_sitemap(self, data: bytes, url: str) -> Sitemap:
+        """The links of a sitemap that was fetched from `url`; raises `RefusedDocumentError` as `read` does."""
+        return _SITEMAP.validate_python(self._read_links(data, "sitemap", url))
+
+    def _read_links(self, data: bytes, kind: LinkKind, url: str) -> Any:
+        with tempfile.TemporaryDirectory(prefix="briefbot-") as folder:
+            path = Path(folder) / kind
+            path.write_bytes(data)
+            return self._ask({"path": str(path), "links": kind, "url": url}, url)["links"]
+
     def _ask(self, request: Mapping[str, Any], name: str) -> dict[str, Any]:
         child = self._start()
         try:
-            child.send(json.dumps(request))
+            child.send(json.dumps({**request, "seconds": self._seconds}))
             line = child.receive(self._seconds)
         except TimeoutError:
             self.close()
@@ -63,8 +83,8 @@ class Sandbox:
         if line is None:
             self.close()
             raise RefusedDocumentError(
-                f"{name}: expected a file that can be read with {self._memory >> 20} MiB; got one that ended its reader; "
-                "divide or simplify it"
+                f"{name}: expected a file that can be read with {self._memory >> 20} MiB in {self._seconds:g} seconds; "
+                "got one that ended its reader; divide or simplify it"
             )
         answer: dict[str, Any] = json.loads(line)
         if "refused" in answer:
@@ -102,11 +122,31 @@ def _limit(memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
+def _limit_time(seconds: float) -> None:
+    """End this process once it has worked for so many seconds more, also where no parent is left to do so."""
+    try:
+        import resource
+    except ImportError:
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    soft = math.ceil(time.process_time() + seconds)
+    resource.setrlimit(resource.RLIMIT_CPU, (soft if most == resource.RLIM_INFINITY else min(soft, most), most))
+
+
+def _read_links(path: Path, kind: LinkKind, url: str) -> Any:
+    if kind == "feed":
+        return _FEED.dump_python(read_feed(path.read_bytes(), url), mode="json")
+    return _SITEMAP.dump_python(read_sitemap(path.read_bytes(), url), mode="json")
+
+
 def _answer(request: Mapping[str, Any]) -> dict[str, Any]:
     from briefbot.ingest.readers.formats import list_archive, read_file
 
     path = Path(request["path"])
+    _limit_time(request["seconds"])
     try:
+        if "links" in request:
+            return {"links": _read_links(path, request["links"], request["url"])}
         if request.get("list"):
             return {"members": list_archive(path)}
         return {"document": _DOCUMENT.dump_python(read_file(path, request.get("member")), mode="json")}

@@ -28,7 +28,7 @@ def link_versions(
     mine = {id_: known[id_] for id_ in own if id_ in known and id_ not in fresh}
     families: dict[str, list[Document]] = {}
     for document in (*fresh.values(), *mine.values()):
-        if _may_be_linked(document) and document.title_zh:
+        if may_be_linked(document) and document.title_zh:
             families.setdefault(plain_title(document.title_zh), []).append(document)
     digests = [document for id_, document in known.items() if id_ not in fresh and id_ not in mine]
     linked = dict(fresh)
@@ -42,10 +42,19 @@ def link_versions(
                 for digest in digests
                 if _is_digest(digest, document, title)
             ]
-            changed = replace(document, edges=tuple(edges))
+            stated = [
+                edge
+                for edge in document.edges
+                if edge.type == "about" and edge.target in known and not _has(edges, edge)
+            ]
+            changed = replace(document, edges=(*edges, *stated))
             if document.id in fresh or changed != document:
                 linked[document.id] = changed
     return linked
+
+
+def _has(edges: Iterable[Edge], edge: Edge) -> bool:
+    return any((other.type, other.target) == (edge.type, edge.target) for other in edges)
 
 
 def plain_title(title: str) -> str:
@@ -53,10 +62,11 @@ def plain_title(title: str) -> str:
     return _PLAIN.sub("", _PLAIN.sub("", title))
 
 
-def _may_be_linked(document: Document) -> bool:
+def may_be_linked(document: Document) -> bool:
     """Whether a document is a dated Chinese instrument whose links nobody has stated: it came without front matter."""
     is_dated = document.kind in _INSTRUMENTS and document.published is not None and document.language == "zh"
-    return is_dated and document.checked_on is None and not document.sources
+    is_stated = document.checked_on is not None or any(source.confirms for source in document.sources)
+    return is_dated and not is_stated
 
 
 def _is_digest(digest: Document, document: Document, title: str) -> bool:

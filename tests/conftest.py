@@ -39,6 +39,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         embedding_model="bundled",
         llm_url=None,
         llm_model=None,
+        chroma_url=None,
+        api_key=None,
         threads=0,
     )
 

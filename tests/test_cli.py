@@ -6,9 +6,11 @@ import json
 import os
 import re
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -186,3 +188,61 @@ def test_corpus_list_and_show_print_what_the_record_holds(run: Run, bot: Briefbo
     assert shown["effective_from"] == "2021-09-01"
     assert shown["text"] == bot.corpus.catalogue().documents["law-dsl-2021"].text
     assert_one_line_error(run("corpus", "show", "no-such"), 1, "no-such", "corpus list")
+
+
+@pytest.fixture
+def own_home(tmp_path: Path, settings: Settings, bot: Briefbot) -> Path:
+    """A home of the test's own with the bundled corpus in it, of which nothing is embedded again."""
+    home = tmp_path / "home"
+    home.mkdir()
+    with closing(sqlite3.connect(bot.corpus.path)) as record, closing(sqlite3.connect(home / "record.sqlite3")) as copy:
+        record.backup(copy)
+    (home / "models").symlink_to(settings.model_cache)
+    return home
+
+
+def test_ingest_tells_of_every_source_and_the_second_run_loads_no_model(
+    run: Run, own_home: Path, tmp_path: Path
+) -> None:
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (notes / "ferries.txt").write_text("Title: Ferries\nThe ferry fee rose to RMB 300 in May 2024.", encoding="utf-8")
+    (notes / "empty.md").write_text("", encoding="utf-8")
+    home = {"BRIEFBOT_HOME": str(own_home)}
+    first = run("ingest", str(notes), **home)
+    assert first.returncode == 1
+    lines = first.stdout.splitlines()
+    assert [line.split()[0] for line in lines[:2]] == ["refused", "added"]
+    assert lines[-1].startswith("1 added, 0 updated, 0 unchanged, 0 duplicate, 0 gone, 1 refused; ")
+    again = run("ingest", str(notes), "--json", BRIEFBOT_EMBEDDING_MODEL="/nowhere", **home)
+    report = json.loads(again.stdout)
+    assert report["counts"] == {"added": 0, "updated": 0, "unchanged": 1, "duplicate": 0, "gone": 0, "refused": 1}
+    (notes / "ferries.txt").write_text("Title: Ferries\nThe ferry fee fell to RMB 200 in June 2024.", encoding="utf-8")
+    (notes / "empty.md").unlink()
+    changed = json.loads(run("ingest", str(notes), "--json", **home).stdout)
+    assert [(row["outcome"]) for row in changed["results"]] == ["updated", "gone"]
+    status = json.loads(run("corpus", "status", "--json", **home).stdout)
+    assert (status["sources"], status["documents"] - status["bundled"]) == ({"indexed": 1, "gone": 1}, 1)
+    assert status["earlier_versions"] == 1
+    assert "1 gone, 1 indexed" in run("corpus", "status", **home).stdout
+    (document_id,) = (row["document_id"] for row in changed["results"] if row["outcome"] == "updated")
+    history = json.loads(run("corpus", "history", document_id, "--json", **home).stdout)
+    assert ["RMB 300" in version["text"] for version in history] == [True]
+    assert "1 earlier versions" in run("corpus", "history", document_id, **home).stdout
+    assert "RMB 200" in run("ask", "What is the ferry fee?", **home).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ((), 2, "name what to take in"),
+        (("x.md", "--engine", "spark"), 2, "expected local or ray"),
+        (("--catalogue", "/no/such.yaml"), 1, "does not exist"),
+        (("ftp://example.org/a.html",), 1, "does not exist"),
+        (("notes/*.nothing",), 1, "check the path or the pattern"),
+    ],
+)
+def test_what_cannot_be_ingested_is_told_before_anything_is_read(
+    run: Run, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    assert_one_line_error(run("ingest", *arguments), code, words)

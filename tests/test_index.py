@@ -12,7 +12,7 @@ import pytest
 from chromadb.api.shared_system_client import SharedSystemClient
 from numpy.typing import NDArray
 
-from briefbot.corpus import Corpus, EmbeddedPassage
+from briefbot.corpus import Corpus, EmbeddedPassage, PassageChange
 from briefbot.errors import StorageError
 from briefbot.index import PassageIndex
 from briefbot.models import Document, Passage, Sentence
@@ -107,7 +107,8 @@ def test_a_record_that_changed_without_the_index_makes_it_unsound_until_rebuilt(
 def test_vectors_of_other_passages_under_the_right_version_are_noticed(corpus: Corpus, tmp_path: Path) -> None:
     index = PassageIndex(tmp_path / "index")
     put(corpus, index, "first", list(unit_vectors(300)))
-    index._add([f"first:{number}" for number in range(300)], ["en"] * 300, unit_vectors(300, seed=99))
+    ids = tuple(f"first:{number}" for number in range(300))
+    index.apply(PassageChange((), ids, unit_vectors(300, seed=99), ("en",) * 300), corpus.version())
     assert index.version == corpus.version()
     assert index.count() == corpus.count_passages()
     assert not index.is_sound(corpus)

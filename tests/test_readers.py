@@ -16,13 +16,15 @@ from pathlib import Path
 
 import docx
 import pytest
+from briefbot.ingest.engines import read_document
 from briefbot.ingest.passages import split_passages
-from briefbot.ingest.pipeline import CORPUS_FOLDER, SourceFile, open_archives, read_document
+from briefbot.ingest.pipeline import CORPUS_FOLDER
 from briefbot.ingest.readers.archive import HIGHEST_RATIO
 from briefbot.ingest.readers.formats import read_file
 from briefbot.ingest.readers.pdf import join_pages, unwrap_lines
 from briefbot.ingest.readers.text import clean_text
 from briefbot.ingest.sandbox import Sandbox
+from briefbot.ingest.sources import SourceFile, open_archives
 from conftest import SHARED
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -166,7 +168,7 @@ def test_every_format_arrives_with_title_date_issuer_language_and_locators(
 def _read_from_zip(path: Path, folder: Path, sandbox: Sandbox) -> Document:
     packed = folder / "packed.zip"
     packed.write_bytes(make_zip({f"inner/{path.name}": path.read_bytes(), "README.md": b"no", ".hidden.txt": b"no"}))
-    (source,) = open_archives([packed], sandbox)
+    (source,) = open_archives([packed], sandbox.list_archive)
     assert isinstance(source, SourceFile)
     assert source.member == f"inner/{path.name}"
     return read_document(source, sandbox)
@@ -258,7 +260,7 @@ def test_an_archive_that_would_do_harm_is_refused_and_others_are_read(
     bad, good = tmp_path / "bad.zip", tmp_path / "good.zip"
     bad.write_bytes(make_zip(files))
     good.write_bytes(make_zip({"note.txt": b"The ferry leaves at noon."}))
-    refused, source = open_archives([bad, good], sandbox)
+    refused, source = open_archives([bad, good], sandbox.list_archive)
     assert not isinstance(refused, SourceFile)
     assert refused.reason is not None
     assert reason in refused.reason

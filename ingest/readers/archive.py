@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import lzma
+import stat
 import zipfile
+import zlib
 from collections.abc import Collection
 from pathlib import PurePosixPath
 from typing import BinaryIO
@@ -15,6 +18,11 @@ MOST_BYTES = 200_000_000
 
 HIGHEST_RATIO = 150
 """Unpacked bytes by packed ones; text packs about five to one, office files at most thirty."""
+
+_FAULTS = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, LookupError, NotImplementedError, RuntimeError,
+)  # fmt: skip
+"""What reading a damaged archive raises."""
 
 _SMALL_BYTES = 100_000
 """A member up to this size may pack as well as it likes."""
@@ -37,15 +45,15 @@ def check_archive(archive: zipfile.ZipFile, name: str) -> None:
 
 
 def list_members(file: BinaryIO, name: str, endings: Collection[str]) -> list[str]:
-    """The readable files of an archive, by path, in order; hidden ones and README files are left out.
+    """The readable files of an archive, by path, in order; hidden ones, links and README files are left out.
 
     Raises `RefusedDocumentError` where it is no archive, would unpack into too much, or names a path outside itself.
     """
     try:
         with zipfile.ZipFile(file) as archive:
             check_archive(archive, name)
-            members = [PurePosixPath(member.filename) for member in archive.infolist() if not member.is_dir()]
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            members = [PurePosixPath(member.filename) for member in archive.infolist() if _is_file(member)]
+    except _FAULTS as error:
         raise RefusedDocumentError(
             f"{name}: expected a ZIP archive; got {type(error).__name__}; pack it again"
         ) from error
@@ -56,11 +64,15 @@ def list_members(file: BinaryIO, name: str, endings: Collection[str]) -> list[st
         )
     return sorted(
         str(member)
-        for member in members
+        for member in dict.fromkeys(members)
         if member.suffix.lower() in endings
         and member.name.lower() != "readme.md"
         and not any(part.startswith((".", "__MACOSX")) for part in member.parts)
     )
+
+
+def _is_file(member: zipfile.ZipInfo) -> bool:
+    return not member.is_dir() and not stat.S_ISLNK(member.external_attr >> 16)
 
 
 def read_member(file: BinaryIO, name: str, member: str) -> bytes:
@@ -69,7 +81,7 @@ def read_member(file: BinaryIO, name: str, member: str) -> bytes:
         with zipfile.ZipFile(file) as archive, archive.open(member) as packed:
             limit = archive.getinfo(member).file_size
             content = packed.read(limit + 1)
-    except (zipfile.BadZipFile, OSError, ValueError, KeyError, NotImplementedError, RuntimeError) as error:
+    except _FAULTS as error:
         raise RefusedDocumentError(
             f"{name}!{member}: expected a file that unpacks; got {type(error).__name__}: {str(error)[:80]}; pack it again"
         ) from error

@@ -7,10 +7,16 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from briefbot.ingest.readers.text import LARGEST_BYTES, decode_text, document_of
+from briefbot.ingest.readers.text import LARGEST_BYTES, clean_text, decode_text, document_of
 
 from briefbot.errors import RefusedDocumentError
 from briefbot.models import Document
+
+MOST_TAGS = 100_000
+"""Twenty times those of a long law; with more, the library takes longer than a file may."""
+
+_ENCODING = re.compile(r"utf-?8|gb|big5|hz|euc|shift|iso-?8859|iso-?2022|windows|cp|koi8|latin|us-?ascii|mac|johab|tis")
+"""How the encodings that a page may name begin; Python knows others, some of them slow, some no encodings of text."""
 
 _CHARSET = re.compile(rb"<meta[^>]{0,200}charset=[\"']?\s*([\w-]{2,20})", re.IGNORECASE)
 
@@ -23,6 +29,10 @@ def read_html(data: bytes, path: Path) -> Document:
         raise RefusedDocumentError(
             f"{path.name}: expected a page of at most {LARGEST_BYTES:,} bytes; got {len(data):,}; save its text alone"
         )
+    if data.count(b"<") > MOST_TAGS:
+        raise RefusedDocumentError(
+            f"{path.name}: expected a page of at most {MOST_TAGS:,} tags; got {data.count(b'<'):,}; save its text alone"
+        )
     found = trafilatura.bare_extraction(
         _decode(data, path.name),
         with_metadata=True,
@@ -30,7 +40,7 @@ def read_html(data: bytes, path: Path) -> Document:
         include_tables=True,
         include_formatting=False,
     )
-    text = (found.text or "").strip() if found else ""
+    text = clean_text(found.text or "").strip() if found else ""
     if not text:
         raise RefusedDocumentError(f"{path.name}: expected a page with an article; got none; save its text as .txt")
     document = document_of(text, path, title=found.title)
@@ -46,10 +56,11 @@ def _decode(data: bytes, name: str) -> str:
         except UnicodeDecodeError:
             pass
         encoding = named[1].decode("ascii").lower()
-        try:
-            return data.decode("gb18030" if encoding in {"gb2312", "gbk"} else encoding)
-        except (LookupError, UnicodeDecodeError):
-            pass
+        if _ENCODING.match(encoding):
+            try:
+                return data.decode("gb18030" if encoding in {"gb2312", "gbk"} else encoding)
+            except (LookupError, UnicodeError):
+                pass
     return decode_text(data, name)
 
 

@@ -14,12 +14,13 @@ from briefbot.models import Authority, Document, Kind
 _HEAD_CHARS = 1500
 """How far from its beginning a text tells how it came about."""
 
-_ARTICLE = re.compile(r"^[ \t\u3000]*第[一二三四五六七八九十百千零〇\d]+条[ \t\u3000]", re.MULTILINE)
+_ARTICLE = re.compile(r"^[ \t\u3000]*第[一二三四五六七八九十百千零〇\d]{1,12}条[ \t\u3000]", re.MULTILINE)
 _LEAST_ARTICLES = 3
 _TITLE = re.compile(
     r"^#*[ \t\u3000]*《?([\u4e00-\u9fff、（）()〈〉“”\d ]{3,60}?(?:法|条例|规定|办法|细则|规则|决定|准则|指南))》?(?:[（(].{0,20}[）)])?[ \t\u3000]*$",
     re.MULTILINE,
 )
+_LONGEST_TITLE_LINE_CHARS = 200
 _DAY = r"(\d{4})年(\d{1,2})月(\d{1,2})日"
 _ADOPTED = re.compile(rf"{_DAY}[^\n。；;]{{0,60}}?(?:通过|公布|发布|印发|签发)")
 _REVISED = re.compile(rf"{_DAY}[^\n。；;]{{0,80}}?(?:修正|修订|修改)")
@@ -50,7 +51,7 @@ _ORGANS: tuple[tuple[str, str, Kind, Authority], ...] = (
 
 def is_legal_title(line: str) -> bool:
     """Whether a line is nothing but the title of a Chinese legal text."""
-    return bool(_TITLE.fullmatch(line))
+    return len(line) <= _LONGEST_TITLE_LINE_CHARS and bool(_TITLE.fullmatch(line))
 
 
 def is_legal_text(text: str) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from briefbot.ingest.readers.legal import is_legal_title
-from briefbot.ingest.readers.text import clean_text, document_of
+from briefbot.ingest.readers.text import MOST_CHARS, clean_text, document_of
 
 from briefbot.errors import RefusedDocumentError
 from briefbot.models import Document
@@ -22,9 +22,12 @@ MOST_PAGES = 2000
 _LEAST_CHARS = 20
 """Characters under which a file has no text worth the name."""
 
-_SENTENCE_END = re.compile(r"[.!?。！？：:；;”\"）)]$")
+_LONGEST_PARAGRAPH_CHARS = 10_000
+"""Lines are not joined to more than this, so that the time to join them grows with the text."""
+
+_SENTENCE_ENDS = tuple('.!?。！？：:；;”"）)')
 _OPENING = re.compile(
-    r"^(?:第[一二三四五六七八九十百千零〇\d]+[条章节编]|[（(][一二三四五六七八九十\d]+[）)]|[•\-–]\s|\d+[.、]\s|#)"
+    r"^(?:第[一二三四五六七八九十百千零〇\d]{1,12}[条章节编]|[（(][一二三四五六七八九十\d]+[）)]|[•\-–]\s|\d+[.、]\s|#)"
 )
 _HAN_EDGE = re.compile(r"[\u3000-\u9fff\uff00-\uffef]")
 
@@ -35,16 +38,19 @@ def read_pdf(data: bytes, path: Path) -> Document:
     Raises `RefusedDocumentError` where it is damaged, locked, too long, or has no text.
     """
     from pypdf import PdfReader
-    from pypdf.errors import PyPdfError
 
+    if b"%%E" not in data:  # the library would look for this mark byte by byte
+        raise RefusedDocumentError(
+            f"{path.name}: expected a PDF that can be read; got none, or one without its end; save it again"
+        )
     try:
         reader = PdfReader(io.BytesIO(data))
         _check(reader, path.name)
         title = _read_title(reader)
-        pages = [unwrap_lines(clean_text(page.extract_text() or ""), title or "") for page in reader.pages]
+        pages = [unwrap_lines(page, title or "") for page in _read_pages(reader, path.name)]
     except RefusedDocumentError:
         raise
-    except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, OSError, RecursionError) as error:
+    except Exception as error:  # the library raises whatever a damaged object leads to
         raise RefusedDocumentError(
             f"{path.name}: expected a PDF that can be read; got {type(error).__name__}: {str(error)[:120]}; save it again"
         ) from error
@@ -55,6 +61,17 @@ def read_pdf(data: bytes, path: Path) -> Document:
     text, starts = join_pages(pages)
     document = document_of(text, path, title=title)
     return replace(document, pages=starts)
+
+
+def _read_pages(reader: PdfReader, name: str) -> Iterator[str]:
+    """The text of each page; stops where all of it would be too much."""
+    chars = 0
+    for page in reader.pages:
+        text = clean_text(page.extract_text() or "")
+        chars += len(text)
+        if chars > MOST_CHARS:
+            raise RefusedDocumentError(f"{name}: expected at most {MOST_CHARS:,} characters; got more; divide the file")
+        yield text
 
 
 def _check(reader: PdfReader, name: str) -> None:
@@ -73,7 +90,7 @@ def join_pages(pages: Sequence[str]) -> tuple[str, tuple[int, ...]]:
     for page in pages:
         body = page.strip()
         if text and body:
-            runs_on = not _SENTENCE_END.search(text) and not _OPENING.match(body)
+            runs_on = not text.endswith(_SENTENCE_ENDS) and not _OPENING.match(body)
             text += _space_between(text, body) if runs_on else "\n\n"
         starts.append(len(text))
         text += body
@@ -93,7 +110,7 @@ def unwrap_lines(text: str, title: str = "") -> str:
 
 def _runs_on(before: str, line: str, title: str) -> bool:
     """Whether a line goes on with what the block before it says."""
-    if not before or _SENTENCE_END.search(before) or _OPENING.match(line):
+    if not before or len(before) > _LONGEST_PARAGRAPH_CHARS or before.endswith(_SENTENCE_ENDS) or _OPENING.match(line):
         return False
     return title not in {before, line} and not is_legal_title(before)
 

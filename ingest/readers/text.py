@@ -13,6 +13,14 @@ from briefbot.models import Document, Language
 from briefbot.terms import is_chinese
 
 LARGEST_BYTES = 5_000_000
+MOST_CHARS = 5_000_000
+"""Characters of a document, whatever it is read from: ten novels."""
+
+MOST_PARTS = 50_000
+"""Lines, and sentences, of a document: four times those of a long novel. As many passages are divided in two seconds."""
+
+_LINE = re.compile(r"\S.*")
+_STOP = re.compile(r"[。！？]++|(?<![.!?])[.!?]++(?=[\s\u4e00-\u9fff])")
 _TITLE_LINE = re.compile(r"\A\s*(?:Title|标题)\s*[:：]\s*(\S.*)")
 _UNPRINTABLE = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
@@ -46,7 +54,22 @@ def decode_text(data: bytes, name: str) -> str:
 def clean_text(text: str) -> str:
     """The text with plain line ends and without control characters, invisible marks and halves of surrogates."""
     plain = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n\n")
+    plain = plain.replace("\x85", "\n")
     return _UNPRINTABLE.sub("", plain)
+
+
+def check_size(text: str, name: str) -> None:
+    """Refuse (`RefusedDocumentError`) a text that would make more passages than a service can hold at hand."""
+    if len(text) > MOST_CHARS:
+        raise RefusedDocumentError(
+            f"{name}: expected at most {MOST_CHARS:,} characters; got {len(text):,}; divide the file"
+        )
+    for what, parts in (("lines", _LINE), ("sentences", _STOP)):
+        count = sum(1 for _ in parts.finditer(text))
+        if count > MOST_PARTS:
+            raise RefusedDocumentError(
+                f"{name}: expected at most {MOST_PARTS:,} {what}; got {count:,}; divide the file"
+            )
 
 
 def read_text(data: bytes, path: Path) -> Document:
@@ -60,7 +83,7 @@ def read_text(data: bytes, path: Path) -> Document:
 def document_of(text: str, path: Path, *, title: str | None = None) -> Document:
     """A document without metadata of its own: titled as said, else by its first line; a Chinese legal text by its own lines."""
     first = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    named = " ".join((title or first).lstrip("# ").split())[:400] or path.stem
+    named = " ".join(clean_text(title or first).lstrip("# ").split())[:400] or clean_text(path.stem) or "document"
     language: Language = "zh" if is_chinese(text) else "en"
     document = Document(
         id=make_id(path),

@@ -19,7 +19,7 @@ from briefbot.checking import check_claim
 from briefbot.composition import Part, are_items, choose_sentences, cite, compose_answer, one_line, quote_parts
 from briefbot.corpus import Corpus
 from briefbot.embedding import Embedder, Progress, load_embedder
-from briefbot.errors import UsageError
+from briefbot.errors import BusyError, UsageError
 from briefbot.evidence import is_foreign, score_evidence
 from briefbot.generation import Generated, generate
 from briefbot.glossary import load_glossary
@@ -111,8 +111,8 @@ class Briefbot:
     def open(cls, settings: Settings | None = None, *, progress: Progress | None = None) -> Briefbot:
         """Open record, model and index under the settings' home.
 
-        Raises `ConfigurationError` (home), `StorageError` (record), `ModelError` (model) or `IndexMismatchError`
-        (the record holds another model's vectors).
+        Raises `ConfigurationError` (home, Chroma server), `StorageError` (record, Chroma server out of reach), `ModelError`
+        (model) or `IndexMismatchError` (the record holds another model's vectors).
         """
         settings = settings or load_settings()
         prepare_home(settings)
@@ -125,20 +125,31 @@ class Briefbot:
         return bot
 
     def _open_index(self) -> PassageIndex | None:
-        """The vector index if it can be trusted, rebuilt if it cannot; None while another process is writing."""
-        index = PassageIndex(self.settings.index_path)
+        """The vector index if it can be trusted, rebuilt if it cannot; raises `BusyError` while another process is writing.
+
+        On a server the writer brings the index up to date for all, so nothing is rebuilt while there is one.
+        """
+        index = PassageIndex.open(self.settings, self.corpus)
         if index.is_sound(self.corpus):
             return index
         if self.corpus.count_passages():
             _log.info("the vector index does not match the record; rebuilding it from the record")
-        with self.corpus.writing():
-            index.rebuild(self.corpus)
+        try:
+            with self.corpus.writing():
+                if not (index.is_shared and index.is_sound(self.corpus)):
+                    index.rebuild(self.corpus)
+        except BusyError:
+            if not index.is_shared:
+                raise
+            _log.info("another process is writing; until it is done, vectors are compared one by one")
         return index
 
     def close(self) -> None:
-        """Let go of the record, and end the server of a local model."""
+        """Let go of the record and the index, and end the server of a local model."""
         if self._model:
             self._model.close()
+        if self.index:
+            self.index.close()
         self.corpus.close()
 
     def warm_up(self) -> None:

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from briefbot.answering import Briefbot
+    from briefbot.corpus import Corpus
     from briefbot.embedding import Progress
+    from briefbot.ingest.engines import Engine
+    from briefbot.ingest.pipeline import Ingestor
     from briefbot.models import Answer, Citation, Language
     from briefbot.settings import Settings
 
@@ -177,22 +180,33 @@ def search(
 
 @app.command()
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders: Markdown or text.")],
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Files, folders, patterns and web addresses: Markdown, text, HTML, PDF, DOCX, ZIP, feeds, sitemaps."
+        ),
+    ] = None,
+    catalogue: Annotated[
+        str | None, typer.Option(help="A sources.yaml, or `official` for the official texts behind the corpus.")
+    ] = None,
+    engine: Annotated[str, typer.Option(help="`local`, or `ray` for a Ray cluster.")] = "local",
     as_json: AsJson = False,
 ) -> None:
     """Add or update documents."""
-    from briefbot.ingest.pipeline import find_source_files
+    from briefbot.ingest.reports import render_report, report_as_json
+    from briefbot.ingest.targets import Fetching, ingest_targets, read_targets
 
-    find_source_files(paths)
-    with opened_bot() as bot, progress_bars() as progress:
-        results = _ingestor(bot).ingest(paths, progress=progress)
+    wanted = read_targets(targets or [], catalogue)
+    settings = _load_settings()
+    _configure_logging("WARNING")
+    started = time.perf_counter()
+    with progress_bars() as progress, opened_ingestor(settings, progress, engine) as (corpus, ingestor):
+        results = ingest_targets(wanted, corpus, ingestor, Fetching(settings), progress=progress)
     if as_json:
-        _print_json({"results": [_result_as_json(result) for result in results]})
+        _print_json(report_as_json(results))
     else:
-        for result in results:
-            print(f"{result.outcome:<10} {result.source}{f'  {result.reason}' if result.reason else ''}")
-        outcomes = [result.outcome for result in results]
-        print(", ".join(f"{outcomes.count(kind)} {kind}" for kind in ("added", "updated", "unchanged", "refused")))
+        for line in render_report(results, time.perf_counter() - started):
+            print(line)
     if any(result.outcome == "refused" for result in results):
         raise typer.Exit(1)
 
@@ -257,13 +271,20 @@ def corpus_show(document_id: str, as_json: AsJson = False) -> None:
     from briefbot.api.schemas import DocumentTextOut
     from briefbot.errors import NotFoundError
 
-    catalogue = _open_record().catalogue()
+    corpus = _open_record()
+    catalogue = corpus.catalogue()
     document = catalogue.documents.get(document_id)
     if document is None:
         raise NotFoundError(
             f"expected the id of a document in the corpus; got {document_id}; `briefbot corpus list` shows them"
         )
-    full = DocumentTextOut.full(document, catalogue.status_of(document, None), catalogue.lineage)
+    full = DocumentTextOut.full(
+        document,
+        catalogue.status_of(document, None),
+        catalogue.lineage,
+        copies=corpus.copies_of(document_id),
+        gone_since=corpus.gone_since(document_id),
+    )
     plain = full.model_dump(mode="json")
     if as_json:
         _print_json(plain)
@@ -274,6 +295,35 @@ def corpus_show(document_id: str, as_json: AsJson = False) -> None:
     for edge in full.edges:
         print(f"{'→' if edge.direction == 'out' else '←'} {edge.type} {edge.document_id}")
     print(f"\n{full.text}")
+
+
+@corpus_app.command("status")
+def corpus_status(as_json: AsJson = False) -> None:
+    """What the record holds, and what became of every source."""
+    from dataclasses import asdict
+
+    from briefbot.ingest.inventory import render_inventory, take_inventory
+
+    found = take_inventory(_open_record())
+    if as_json:
+        _print_json(asdict(found))
+    else:
+        for line in render_inventory(found):
+            print(line)
+
+
+@corpus_app.command("history")
+def corpus_history(document_id: str, as_json: AsJson = False) -> None:
+    """The versions of a document that are no longer answered from."""
+    from dataclasses import asdict
+
+    versions = _open_record().versions_of(document_id)
+    if as_json:
+        _print_json([asdict(version) for version in versions])
+        return
+    for version in versions:
+        print(f"{version.ingested_at} – {version.ended_at}  {version.ending:<9} {version.fields['title']}")
+    print(f"{len(versions)} earlier versions; --json prints their texts")
 
 
 @corpus_app.command("remove")
@@ -378,6 +428,43 @@ def _open(settings: Settings, progress: Progress, *, announce: Any = None) -> Br
     return bot
 
 
+@contextmanager
+def opened_ingestor(settings: Settings, progress: Progress, engine: str) -> Iterator[tuple[Corpus, Ingestor]]:
+    """The record and what writes to it, with the bundled corpus in it; model and index are opened when they are needed."""
+    from functools import cache
+
+    from briefbot.corpus import Corpus
+    from briefbot.embedding import load_embedder
+    from briefbot.index import PassageIndex
+    from briefbot.ingest.pipeline import Ingestor
+    from briefbot.settings import prepare_home
+
+    prepare_home(settings)
+    corpus = Corpus(settings.record_path)
+    embedder = cache(lambda: load_embedder(settings, progress=progress))
+    ingestor = Ingestor(
+        corpus, lambda: PassageIndex.open(settings, corpus), embedder, engine=_choose_engine(engine, settings)
+    )
+    try:
+        ingestor.ingest_bundled(progress=progress)
+        yield corpus, ingestor
+    finally:
+        corpus.close()
+
+
+def _choose_engine(name: str, settings: Settings) -> Engine | None:
+    """None is this machine's own engine; raises `UsageError` for a name there is no engine of."""
+    from briefbot.errors import UsageError
+
+    if name == "local":
+        return None
+    if name != "ray":
+        raise UsageError(f"--engine: expected local or ray; got {name}; choose one")
+    from briefbot.ingest.ray_engine import RayEngine
+
+    return RayEngine(settings)
+
+
 def _ingestor(bot: Briefbot) -> Any:
     from briefbot.ingest.pipeline import Ingestor
 
@@ -396,6 +483,7 @@ def progress_bars() -> Iterator[Progress]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
         console=console,
         transient=True,
@@ -406,10 +494,11 @@ def progress_bars() -> Iterator[Progress]:
     def report(step: str, done: int, total: int) -> None:
         if step not in tasks:
             bars.start()
-            tasks[step] = bars.add_task(step, total=total)
+            tasks[step] = bars.add_task(step, total=total, rate="")
             if not console.is_terminal:
                 _announce(f"{step}: {total} to do …")
-        bars.update(tasks[step], completed=done, total=total)
+        speed = bars.tasks[tasks[step]].finished_speed or bars.tasks[tasks[step]].speed
+        bars.update(tasks[step], completed=done, total=total, rate=f"{speed:.1f}/s" if speed else "")
         if done >= total:
             bars.stop()
 

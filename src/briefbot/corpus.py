@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 from filelock import FileLock, Timeout
 
+from briefbot import ledger
 from briefbot.catalogue import Catalogue
 from briefbot.errors import BusyError, IndexMismatchError, StorageError
+from briefbot.ledger import SourceRow, Version
 from briefbot.models import Document, Edge, Language, Passage, Sentence, Source
 from briefbot.terms import terms_of
 
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
     Vectors = NDArray[np.float32]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MAPPED_BYTES = 4 << 30
 """So much of the file is read through the page cache of the system; searching 100,000 passages takes a third less time."""
 
@@ -55,6 +57,8 @@ CREATE TABLE IF NOT EXISTS sentences (
 CREATE INDEX IF NOT EXISTS sentences_hash ON sentences (embedded_hash);
 CREATE VIRTUAL TABLE IF NOT EXISTS terms USING fts5 (words, tokenize = "unicode61 remove_diacritics 0");
 """
+_OLDER_SCHEMAS = frozenset((1,))
+"""Schemas that lack tables only, which are added when the record is opened."""
 
 _RANKED = "SELECT rowid AS number, bm25(terms) AS score FROM terms WHERE terms MATCH ?"
 
@@ -83,6 +87,19 @@ class PassageChange:
     languages: tuple[Language, ...] = ()
 
 
+def join_changes(changes: Sequence[PassageChange]) -> PassageChange:
+    """Several changes in a row as one."""
+    import numpy as np
+
+    vectors = [change.vectors for change in changes if change.vectors is not None]
+    return PassageChange(
+        tuple(id_ for change in changes for id_ in change.removed),
+        tuple(id_ for change in changes for id_ in change.added),
+        np.concatenate(vectors) if vectors else None,
+        tuple(language for change in changes for language in change.languages),
+    )
+
+
 def hash_text(text: str) -> str:
     """The SHA-256 of a text, in hexadecimal."""
     return hashlib.sha256(text.encode("utf-8", errors="surrogatepass")).hexdigest()
@@ -108,12 +125,12 @@ class Corpus:
         found = connection.execute("PRAGMA user_version").fetchone()[0]
         if found == SCHEMA_VERSION:
             return
-        if found != 0:
+        if found != 0 and found not in _OLDER_SCHEMAS:
             raise StorageError(
                 f"expected a record of schema {SCHEMA_VERSION}; got schema {found} in {self.path}, written by another "
                 "release of briefbot; move the file away and ingest again"
             )
-        connection.executescript(_SCHEMA)
+        connection.executescript(_SCHEMA + ledger.SCHEMA)
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     @contextmanager
@@ -142,10 +159,13 @@ class Corpus:
     # ---------------------------------------------------------------- writing
 
     @contextmanager
-    def writing(self, *, wait_seconds: float = WRITER_WAIT_SECONDS) -> Iterator[None]:
-        """Hold the writer's lock; raises `BusyError` where another process holds it for longer than `wait_seconds`."""
+    def writing(self, *, wait_seconds: float | None = None) -> Iterator[None]:
+        """Hold the writer's lock; raises `BusyError` where another process holds it for longer than `wait_seconds`.
+
+        Without a time given it is `WRITER_WAIT_SECONDS`.
+        """
         try:
-            with self._lock.acquire(timeout=wait_seconds):
+            with self._lock.acquire(timeout=WRITER_WAIT_SECONDS if wait_seconds is None else wait_seconds):
                 yield
         except Timeout as error:
             raise BusyError(
@@ -154,10 +174,21 @@ class Corpus:
             ) from error
 
     def put_document(
-        self, document: Document, passages: Sequence[EmbeddedPassage], *, content_hash: str, origin: str
+        self,
+        document: Document,
+        passages: Sequence[EmbeddedPassage],
+        *,
+        content_hash: str,
+        origin: str,
+        source: SourceRow | None = None,
     ) -> PassageChange:
-        """Add a document or replace its old version, in one transaction; returns what changed for the vector index."""
+        """Add a document or replace its old version, which goes to the history, in one transaction, with its source's row.
+
+        Returns what changed for the vector index.
+        """
         with self._connection() as connection, self._transaction(connection):
+            ledger.keep_version(connection, document.id, "replaced")
+            ledger.drop_duplicate(connection, document.id)
             removed = self._delete_rows(connection, document.id)
             connection.execute(
                 "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?)",
@@ -167,21 +198,46 @@ class Corpus:
                     document.text,
                     content_hash,
                     origin,
-                    dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+                    ledger.now(),
                 ),
             )
             names = " ".join(filter(None, (document.title_zh, document.number, document.number_zh, *document.names)))
             for item in passages:
                 self._insert_passage(connection, item, names)
+            if source:
+                ledger.put_sources(connection, [source])
             self._store_version(connection)
         added = tuple(item.passage.id for item in passages)
         languages = tuple(item.passage.language for item in passages)
         return PassageChange(removed, added, _stack([item.vector for item in passages]), languages)
 
-    def remove_document(self, document_id: str) -> PassageChange:
-        """Delete a document with its passages, in one transaction."""
+    def remove_document(self, document_id: str, *, gone: SourceRow | None = None) -> PassageChange:
+        """Delete a document with its passages, in one transaction: for good, or as `gone` to the history."""
         with self._connection() as connection, self._transaction(connection):
+            if gone:
+                ledger.keep_version(connection, document_id, "gone")
+                ledger.drop_duplicate(connection, document_id)
+                ledger.put_sources(connection, [gone])
+            else:
+                ledger.forget_source(connection, document_id)
             removed = self._delete_rows(connection, document_id)
+            self._store_version(connection)
+        return PassageChange(removed, (), None)
+
+    def put_sources(self, rows: Sequence[SourceRow]) -> None:
+        """Write what became of sources whose documents stay as they are, in one transaction."""
+        if rows:
+            with self._connection() as connection, self._transaction(connection):
+                ledger.put_sources(connection, rows)
+
+    def put_duplicate(self, document: Document, content_hash: str, source: SourceRow) -> PassageChange:
+        """Keep a document that another one stands for, and take out what was answered from it, in one transaction."""
+        values = (document.id, _document_to_json(document), document.text, content_hash, source.source)
+        with self._connection() as connection, self._transaction(connection):
+            ledger.keep_version(connection, document.id, "replaced")
+            removed = self._delete_rows(connection, document.id)
+            ledger.keep_duplicate(connection, values)
+            ledger.put_sources(connection, [source])
             self._store_version(connection)
         return PassageChange(removed, (), None)
 
@@ -303,6 +359,64 @@ class Corpus:
         """Where every document came from, by id."""
         with self._connection() as connection:
             return dict(connection.execute("SELECT id, origin FROM documents"))
+
+    def sources(self) -> dict[str, SourceRow]:
+        """What became of every source that was taken in or tried, by source; the bundled corpus has none."""
+        with self._connection() as connection:
+            return ledger.get_sources(connection)
+
+    def versions_of(self, document_id: str) -> list[Version]:
+        """The versions of a document that are no longer answered from, oldest first."""
+        with self._connection() as connection:
+            return ledger.get_versions(connection, document_id)
+
+    def count_versions(self) -> int:
+        """How many versions of documents are kept that are no longer answered from."""
+        with self._connection() as connection:
+            return int(connection.execute("SELECT count(*) FROM history WHERE ending != 'duplicate'").fetchone()[0])
+
+    def duplicate(self, document_id: str) -> Document | None:
+        """A document that another one stands for, as it was kept."""
+        kept = [version for version in self.versions_of(document_id) if version.ending == "duplicate"]
+        return _document_from_fields(dict(kept[-1].fields), kept[-1].text) if kept else None
+
+    def copies_of(self, document_id: str) -> list[Document]:
+        """The documents that this one stands for: the same article from other sources."""
+        with self._connection() as connection:
+            rows = connection.execute(
+                "SELECT fields, text FROM sources JOIN history USING (document_id) "
+                "WHERE duplicate_of = ? AND state = 'duplicate' AND ending = 'duplicate' ORDER BY source",
+                (document_id,),
+            )
+            return [_document_from_row(*row) for row in rows]
+
+    def gone_since(self, document_id: str) -> str | None:
+        """The moment, in UTC, since which a document's source is known to be gone; None while any of its sources is there."""
+        with self._connection() as connection:
+            rows = connection.execute("SELECT state, changed_at FROM sources WHERE document_id = ?", (document_id,))
+            found = rows.fetchall()
+        is_gone = bool(found) and all(state == "gone" for state, _ in found)
+        return max(moment for _, moment in found) if is_gone else None
+
+    def documents_sharing(self, sentence_hashes: Iterable[str], limit: int = 5) -> list[str]:
+        """The ids of documents that hold any of these sentences, those that hold most of them first."""
+        with self._connection() as connection:
+            rows = connection.execute(
+                "SELECT document_id, count(*) AS shared FROM sentences JOIN passages ON passage = number "
+                "WHERE sentences.embedded_hash IN (SELECT value FROM json_each(?)) GROUP BY document_id "
+                "ORDER BY shared DESC, document_id LIMIT ?",
+                (json.dumps(sorted(set(sentence_hashes))), limit),
+            )
+            return [row[0] for row in rows]
+
+    def documents(self, ids: Iterable[str]) -> dict[str, Document]:
+        """The documents with these ids, without reading the others; unknown ids are left out."""
+        with self._connection() as connection:
+            rows = connection.execute(
+                "SELECT id, fields, text FROM documents WHERE id IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(ids)),),
+            )
+            return {id_: _document_from_row(plain, text) for id_, plain, text in rows}
 
     def count_passages(self) -> int:
         """How many passages there are."""
@@ -508,7 +622,10 @@ def _document_to_json(document: Document) -> str:
 
 
 def _document_from_row(fields_json: str, text: str) -> Document:
-    plain: dict[str, Any] = json.loads(fields_json)
+    return _document_from_fields(json.loads(fields_json), text)
+
+
+def _document_from_fields(plain: dict[str, Any], text: str) -> Document:
     known = {item.name for item in fields(Document)}
     plain = {name: value for name, value in plain.items() if name in known}
     for name in _DATES & plain.keys():

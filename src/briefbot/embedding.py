@@ -159,6 +159,14 @@ def load_cross_encoder(name: str) -> Any:
         ) from error
 
 
+def locate_model(settings: Settings) -> Path:
+    """The folder of the embedding model, converted if need be; raises `ModelError` where it has none on this machine."""
+    folder, name, _ = _locate(settings, None)
+    if not isinstance(folder, Path):
+        raise ModelError(f"expected a model in a folder; got {name} of a hub; set BRIEFBOT_EMBEDDING_MODEL to a folder")
+    return folder
+
+
 def count_cores() -> int:
     """The processor cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -2,7 +2,8 @@
 
 BriefbotError
 ├── UsageError            the request itself is wrong            exit 2, HTTP 422; do not retry
-│   └── NotFoundError     it names something that is not there   exit 1, HTTP 404
+│   ├── NotFoundError     it names something that is not there   exit 1, HTTP 404
+│   └── AccessError       it lacks the key                       exit 1, HTTP 401
 ├── ConfigurationError    a setting or folder cannot be used     exit 2, HTTP 500
 ├── RefusedDocumentError  a source cannot be taken in            exit 1, HTTP 422
 ├── ModelError            the embedding model cannot be loaded   exit 1, HTTP 503
@@ -46,6 +47,14 @@ class NotFoundError(UsageError):
     exit_code = 1
     http_status = 404
     slug = "not-found"
+
+
+class AccessError(UsageError):
+    """The request lacks the key it needs."""
+
+    exit_code = 1
+    http_status = 401
+    slug = "unauthorized"
 
 
 class ConfigurationError(BriefbotError):

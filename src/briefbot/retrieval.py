@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from briefbot.background import BACKGROUND
 from briefbot.catalogue import Catalogue, PassageTable, china_today
 from briefbot.corpus import Corpus
 from briefbot.embedding import Embedder
+from briefbot.errors import StorageError
 from briefbot.index import LANGUAGES, PassageIndex
 from briefbot.lexical import POSTINGS, TermWeights
 from briefbot.models import Document, FoundBy, Language, Query, ScoredPassage, Status
@@ -349,9 +351,21 @@ class Retriever:
 
         index = self._index
         left = int(np.count_nonzero(admitted))
-        if index is None or index.version != known.version or left <= EXACT_PASSAGES:
-            rows = np.flatnonzero(admitted)
-            return self._search_exact(vector, [known.passages.ids[row] for row in rows.tolist()])
+        if index is not None and left > EXACT_PASSAGES and index.version == known.version:
+            # The index has told the log what is wrong with it; the record's own vectors find the same.
+            with suppress(StorageError):
+                return self._search_index(index, vector, language, known, admitted)
+        rows = np.flatnonzero(admitted)
+        return self._search_exact(vector, [known.passages.ids[row] for row in rows.tolist()])
+
+    @staticmethod
+    def _search_index(
+        index: PassageIndex, vector: Vectors, language: Language, known: _Known, admitted: Mask
+    ) -> list[str]:
+        """The nearest passages by the index, of which so many are asked for that enough pass."""
+        import numpy as np
+
+        left = int(np.count_nonzero(admitted))
         total = index.count(language)
         if left >= total:
             return [id_ for id_, _ in index.search(vector, CANDIDATES, language)]

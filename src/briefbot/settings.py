@@ -27,6 +27,10 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address the service listens on")
     port: int = Field(default=8000, ge=0, le=65535, description="Port the service listens on; 0 picks a free one")
+    chroma_url: HttpUrl | None = Field(
+        default=None,
+        description="URL of a Chroma server that holds the vector index in place of a folder, such as http://127.0.0.1:8001",
+    )
     embedding_model: str = Field(
         default=BUNDLED_MODEL,
         description="`bundled`, or a sentence-transformers model by hub name or folder",
@@ -56,6 +60,16 @@ class Settings(BaseSettings):
     )
     llm_timeout_seconds: float = Field(
         default=30.0, gt=0, le=600, description="Longest wait for the model's whole answer"
+    )
+    api_key: SecretStr | None = Field(
+        default=None, min_length=16, description="Key that `POST /v1/documents` wants; without one nothing can be sent"
+    )
+    fetch_allowed: str | None = Field(
+        default=None,
+        description="Hosts, `host:port`, addresses and networks, with commas between, that may be fetched from although they are private",
+    )
+    fetch_delay_seconds: float = Field(
+        default=1.0, ge=0, le=60, description="Time between two requests to one host when pages are fetched"
     )
     max_concurrent: int = Field(default=8, ge=1, le=256, description="Questions answered at the same time")
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged")

@@ -16,6 +16,7 @@ from briefbot.answering import Briefbot
 from briefbot.api.problems import add_problem_handlers
 from briefbot.api.routes import api, health
 from briefbot.api.security import SecurityHeaders
+from briefbot.api.uploads import uploads
 from briefbot.settings import Settings
 
 LARGEST_BODY_BYTES = 1_000_000
@@ -39,6 +40,8 @@ def create_app(settings: Settings, bot: Briefbot | None, *, page_url: str | None
     )
     app.state.bot = bot
     app.state.limiter = anyio.CapacityLimiter(settings.max_concurrent)
+    app.state.settings = settings
+    app.include_router(uploads)
     app.include_router(api)
     app.include_router(health)
     app.add_api_route("/docs", _get_docs, methods=["GET"], include_in_schema=False)

@@ -13,10 +13,10 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from briefbot.api import schemas
-from briefbot.errors import BriefbotError
+from briefbot.errors import AccessError, BriefbotError
 
 RETRY_AFTER_SECONDS = 5
-_BODIES: tuple[type[BaseModel], ...] = (schemas.QuestionIn, schemas.SearchIn)
+_BODIES: tuple[type[BaseModel], ...] = (schemas.QuestionIn, schemas.ClaimIn, schemas.SearchIn)
 _log = logging.getLogger(__name__)
 
 
@@ -55,6 +55,8 @@ async def _on_briefbot_error(_request: Request, error: Exception) -> JSONRespons
     if not isinstance(error, BriefbotError):
         raise error
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if error.retry_helps else {}
+    if isinstance(error, AccessError):
+        headers["WWW-Authenticate"] = "Bearer"
     return make_problem(
         error.http_status, error.slug, str(error), expected=error.expected, got=error.got, headers=headers
     )

@@ -119,7 +119,10 @@ async def get_document(
             f"document_id: expected the id of a document in the corpus; got {document_id[:80]}; GET /v1/documents lists them"
         )
     status = catalogue.lineage.status_on(document, as_of) if as_of else catalogue.status_of(document, None)
-    return schemas.DocumentTextOut.full(document, status, catalogue.lineage)
+    copies, gone_since = await _in_thread(
+        request, lambda: (bot.corpus.copies_of(document_id), bot.corpus.gone_since(document_id))
+    )
+    return schemas.DocumentTextOut.full(document, status, catalogue.lineage, copies=copies, gone_since=gone_since)
 
 
 @api.api_route("/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
@@ -143,7 +146,9 @@ async def get_readyz(request: Request, response: Response) -> schemas.Health:
         response.status_code = 503
         return schemas.Health(status="starting", passages=passages)
     catalogue = await _in_thread(request, bot.corpus.catalogue)
-    is_current = bot.index is not None and bot.index.version == catalogue.version
+    index = bot.index
+    version = await _in_thread(request, lambda: index.version) if index else None
+    is_current = index is not None and version == catalogue.version
     return schemas.Health(
         status="ready",
         documents=len(catalogue.documents),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -386,10 +388,21 @@ class DocumentTextOut(DocumentOut):
     edges: list[EdgeOut]
     sources: list[SourceOut]
     checked_on: dt.date | None
+    gone_since: str | None = Field(
+        default=None, description="When the page it was fetched from was found to be gone, UTC"
+    )
 
     @classmethod
-    def full(cls, document: models.Document, status: models.Status | None, lineage: Lineage) -> DocumentTextOut:
-        """From the value the product works with."""
+    def full(
+        cls,
+        document: models.Document,
+        status: models.Status | None,
+        lineage: Lineage,
+        *,
+        copies: Sequence[models.Document] = (),
+        gone_since: str | None = None,
+    ) -> DocumentTextOut:
+        """From the value the product works with; `copies` are shown as sources that confirm nothing."""
         outgoing = [
             EdgeOut(type=edge.type, direction="out", document_id=edge.target, words=edge.words)
             for edge in document.edges
@@ -414,9 +427,36 @@ class DocumentTextOut(DocumentOut):
             **DocumentOut.of(document, status).model_dump(),
             text=document.text,
             edges=outgoing + list({(edge.type, edge.document_id, edge.words): edge for edge in incoming}.values()),
-            sources=sources,
+            sources=sources + [_source_of(copy) for copy in copies],
             checked_on=document.checked_on,
+            gone_since=gone_since,
         )
+
+
+def _source_of(copy: models.Document) -> SourceOut:
+    """A copy of a document as one of its sources, named by who published it."""
+    stated = copy.sources[0].publisher if copy.sources else None
+    host = urlsplit(copy.url).hostname if copy.url else None
+    return SourceOut(
+        publisher=stated or host or "file", title=copy.title, url=copy.url, date=copy.published, confirms=[]
+    )
+
+
+class IngestResultOut(_Out):
+    """What became of one file."""
+
+    source: str = Field(description="The file, or a file of an archive", examples=["notice.pdf"])
+    outcome: Literal["added", "updated", "unchanged", "duplicate", "gone", "refused"]
+    document_id: str | None = Field(description="The document it is in the corpus")
+    reason: str | None = Field(description="Why it was refused")
+    duplicate_of: str | None = Field(description="The document that stands for it")
+
+
+class IngestReportOut(_Out):
+    """What became of each file, and how many came to which end."""
+
+    results: list[IngestResultOut]
+    counts: dict[str, int]
 
 
 class Problem(BaseModel):

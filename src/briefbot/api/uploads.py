@@ -1,0 +1,117 @@
+"""POST /v1/documents: files sent by a key's holder are kept in the home and taken in like any others."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import anyio.to_thread
+from fastapi import APIRouter, Depends, Header, Request, UploadFile
+from fastapi.concurrency import run_in_threadpool
+
+from briefbot.answering import Briefbot
+from briefbot.api import schemas
+from briefbot.api.routes import Bot
+from briefbot.errors import AccessError, UsageError
+from briefbot.ingest.pipeline import Ingestor
+from briefbot.ingest.readers.formats import ARCHIVES, LARGEST_FILE_BYTES, READERS
+from briefbot.ingest.reports import IngestResult, report_as_json
+from briefbot.settings import Settings
+
+MOST_FILES = 20
+LARGEST_UPLOAD_BYTES = LARGEST_FILE_BYTES + 1_000_000
+"""All files of one request together, with what the form itself takes."""
+
+_LONGEST_NAME_CHARS = 120
+_CHUNK_BYTES = 1 << 20
+_UNSAFE = re.compile(r"[^\w.()（）《》 -]+")
+
+uploads = APIRouter(prefix="/v1")
+
+
+def check_key(request: Request, authorization: Annotated[str | None, Header()] = None) -> None:
+    """Raise `AccessError` unless the request has the service's key; keys are compared by their hashes, in constant time."""
+    settings: Settings = request.app.state.settings
+    if settings.api_key is None:
+        raise AccessError(
+            "expected a service that takes documents; this one has no key; set BRIEFBOT_API_KEY and start it again"
+        )
+    given = (authorization or "").removeprefix("Bearer ").strip()
+    hashes = [hashlib.sha256(key.encode()).digest() for key in (given, settings.api_key.get_secret_value())]
+    if not hmac.compare_digest(*hashes):
+        raise AccessError(
+            "authorization: expected `Bearer` and the service's key; got another or none; send BRIEFBOT_API_KEY"
+        )
+
+
+@uploads.post(
+    "/documents",
+    tags=["corpus"],
+    summary="Add or update documents",
+    dependencies=[Depends(check_key)],
+    max_body_size=LARGEST_UPLOAD_BYTES,
+    responses={
+        401: {"model": schemas.Problem, "description": "No key, or another one"},
+        413: {"model": schemas.Problem, "description": "The files are too large"},
+        503: {"model": schemas.Problem, "description": "Another process is writing"},
+    },
+)
+async def post_documents(files: list[UploadFile], bot: Bot, request: Request) -> schemas.IngestReportOut:
+    """Take in files as `briefbot ingest` does; a file of a name that was sent before is a new version of it.
+
+    The answer comes when all are taken in or refused, each with its reason.
+    """
+    if len(files) > MOST_FILES:
+        raise UsageError(f"files: expected at most {MOST_FILES}; got {len(files)}; send them in several requests")
+    folder = bot.settings.home / "uploads"
+    names = [make_name(file.filename or "") for file in files]
+    if len(set(names)) < len(names):
+        raise UsageError("files: expected names of their own; got two of one name; rename one")
+    for name, file in zip(names, files, strict=True):
+        await run_in_threadpool(_keep, folder / name, file)
+    paths = [folder / name for name in names]
+    results = await anyio.to_thread.run_sync(lambda: _take_in(bot, paths), limiter=request.app.state.limiter)
+    report = report_as_json([_without_folder(result, folder) for result in results])
+    return schemas.IngestReportOut.model_validate(report)
+
+
+def make_name(name: str) -> str:
+    """A plain name for a file that was sent; raises `UsageError` where no reader takes it."""
+    plain = _UNSAFE.sub("_", Path(name.replace("\\", "/")).name).strip(". ")
+    path = Path(plain)
+    if path.suffix.lower() not in READERS.keys() | ARCHIVES or not path.stem:
+        known = ", ".join(sorted([*READERS, *ARCHIVES]))
+        raise UsageError(
+            f"files: expected names that end in one of {known}; got {name[:80]!r}; rename or convert the file"
+        )
+    stem = path.stem[:_LONGEST_NAME_CHARS]
+    while len(stem.encode()) + len(path.suffix) > 200:
+        stem = stem[:-1]
+    return stem + path.suffix.lower()
+
+
+def _keep(path: Path, file: UploadFile) -> None:
+    """Write what was sent in the place of an earlier file of its name, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as written:
+            while chunk := file.file.read(_CHUNK_BYTES):
+                written.write(chunk)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _take_in(bot: Briefbot, paths: list[Path]) -> list[IngestResult]:
+    return Ingestor(bot.corpus, bot.index, lambda: bot.embedder).ingest(paths)
+
+
+def _without_folder(result: IngestResult, folder: Path) -> IngestResult:
+    """The result as the sender knows the file: nothing of where it is kept here."""
+    return replace(result, source=result.source.removeprefix(f"{folder}{os.sep}"))
