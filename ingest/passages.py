@@ -171,8 +171,10 @@ def _paragraphs(text: str) -> Iterator[tuple[int, int]]:
         first = position + (len(line) - len(line.lstrip()))
         last = first + len(stripped)
         position += len(line)
-        is_comment = bool(_COMMENT.fullmatch(line))
-        alone = bool(_HEADING.fullmatch(stripped)) or bool(_CHAPTER_ZH.fullmatch(stripped))
+        is_comment = stripped.startswith("<!--") and bool(_COMMENT.fullmatch(line))
+        alone = stripped.startswith(("#", "第")) and bool(
+            _HEADING.fullmatch(stripped) or _CHAPTER_ZH.fullmatch(stripped)
+        )
         if start is not None and (not stripped or alone or is_comment or _ARTICLE_ZH.match(stripped)):
             yield start, end
             start = None

@@ -33,6 +33,7 @@ from briefbot.ingest.sources import (
     find_vanished,
     is_url,
     open_archives,
+    refuse_name,
 )
 from briefbot.ingest.versions import link_versions, may_be_linked
 
@@ -176,7 +177,7 @@ class Ingestor:
         """
         with self._corpus.writing(), closing(self._engine):
             run = self._start(origin, progress)
-            files = find_source_files(paths, run.rows if run.follows else ())
+            files = self._leave_out_unnamed(run, find_source_files(paths, run.rows if run.follows else ()))
             for path, description in descriptions.items():
                 run.fingerprints.described.update(dict.fromkeys(find_source_files([path], run.rows), description))
             for page in pages:
@@ -189,6 +190,8 @@ class Ingestor:
             if run.follows:
                 self._bury(run, find_vanished(run.rows, paths, run.present))
                 self._settle_duplicates(run.changed, run)
+            if run.changed:
+                self._repair_index()
             return run.sorted_results(
                 [page.source if isinstance(page, IngestResult) else page.name for page in pages], files
             )
@@ -219,6 +222,14 @@ class Ingestor:
         return _Run(origin, progress, self._corpus.content_hashes(), self._corpus.origins(), rows, owners)
 
     # ---------------------------------------------------------------- reading
+
+    @staticmethod
+    def _leave_out_unnamed(run: _Run, files: Sequence[Path]) -> list[Path]:
+        refusals = {path: refuse_name(path) for path in files}
+        for refusal in refusals.values():
+            if refusal:
+                run.tell(refusal)
+        return [path for path, refusal in refusals.items() if refusal is None]
 
     def _mark_seen(self, run: _Run, paths: Sequence[Path]) -> None:
         """Keep which new files there are before any is read."""
@@ -512,6 +523,11 @@ class Ingestor:
                 )
             self._apply(partial(self._corpus.remove_document, document_id))
             self._settle_duplicates((), self._start(None, None))
+
+    def _repair_index(self) -> None:
+        """Fill the index anew where it was behind the record, as a run that was killed leaves it."""
+        if self._index is not None and not self._is_index_current():
+            self._index.rebuild(self._corpus)
 
     @cached_property
     def _index(self) -> PassageIndex | None:

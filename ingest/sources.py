@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import glob
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +101,16 @@ def find_source_files(paths: Iterable[Path], known: Iterable[str] = ()) -> list[
                 )
             found += [file for file in matched if file.is_file()]
     return list({file.absolute(): file.absolute() for file in found}.values())
+
+
+def refuse_name(path: Path) -> IngestResult | None:
+    """The refusal of a file whose name is no text, which no report and no record could hold; None for all others."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        name = os.fsencode(path).decode(errors="backslashreplace")
+        return IngestResult(name, "refused", reason="expected a file name in UTF-8; got other bytes; rename the file")
+    return None
 
 
 def _is_known(path: Path, known: Iterable[str]) -> bool:

@@ -256,5 +256,5 @@ def test_a_record_of_another_schema_is_refused_by_name(tmp_path: Path) -> None:
     with corpus._connection() as connection:
         connection.execute("PRAGMA user_version = 99")
     corpus.close()
-    with pytest.raises(StorageError, match="expected a record of schema 1; got schema 99"):
+    with pytest.raises(StorageError, match="expected a record of schema 2; got schema 99"):
         Corpus(corpus.path)
