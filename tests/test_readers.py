@@ -333,3 +333,17 @@ def test_the_bundled_corpus_is_read_without_a_process_of_its_own() -> None:
     lazy = Sandbox()
     assert read_document(SourceFile(path), lazy).id == "law-pipl-2021"
     assert lazy._child is None
+
+
+@pytest.mark.parametrize(
+    ("line", "title"),
+    [
+        ("Harbour fees", "Harbour fees"),
+        ("The fee, " * 40, f"{('The fee, ' * 11).rstrip(', ')} …"),
+        ("港口费每日三百元" * 20, f"{('港口费每日三百元' * 20)[:100]} …"),
+    ],
+)
+def test_a_first_line_that_is_a_paragraph_gives_the_title_its_beginning(tmp_path: Path, line: str, title: str) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text(f"{line}\n\nMore.", encoding="utf-8")
+    assert read_file(path).title == title

@@ -12,6 +12,9 @@ from briefbot.errors import RefusedDocumentError
 from briefbot.models import Document, Language
 from briefbot.terms import is_chinese
 
+LONGEST_FIRST_LINE_CHARS = 100
+"""A longer first line is no title but a paragraph."""
+
 LARGEST_BYTES = 5_000_000
 MOST_CHARS = 5_000_000
 """Characters of a document, whatever it is read from: ten novels."""
@@ -83,7 +86,8 @@ def read_text(data: bytes, path: Path) -> Document:
 def document_of(text: str, path: Path, *, title: str | None = None) -> Document:
     """A document without metadata of its own: titled as said, else by its first line; a Chinese legal text by its own lines."""
     first = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    named = " ".join(clean_text(title or first).lstrip("# ").split())[:400] or clean_text(path.stem) or "document"
+    named = _one_line(title)[:400] if title else _shorten(_one_line(first))
+    named = named or clean_text(path.stem) or "document"
     language: Language = "zh" if is_chinese(text) else "en"
     document = Document(
         id=make_id(path),
@@ -97,6 +101,21 @@ def document_of(text: str, path: Path, *, title: str | None = None) -> Document:
         language=language,
     )
     return read_legal(document, path.stem) if language == "zh" and is_legal_text(text) else document
+
+
+def _one_line(text: str) -> str:
+    return " ".join(clean_text(text).lstrip("# ").split())
+
+
+def _shorten(line: str) -> str:
+    """A first line as a title: all of it, or the words it begins with where it is a whole paragraph.
+
+    The title is embedded with every passage; a paragraph there twice costs its time and blurs the vector.
+    """
+    if len(line) <= LONGEST_FIRST_LINE_CHARS:
+        return line
+    words = line[:LONGEST_FIRST_LINE_CHARS].rsplit(" ", 1)[0]
+    return f"{words.rstrip(' ,;:，；：、')} …"
 
 
 def make_id(path: Path) -> str:
