@@ -224,11 +224,9 @@ def test_ingest_tells_of_every_source_and_the_second_run_loads_no_model(
     status = json.loads(run("corpus", "status", "--json", **home).stdout)
     assert (status["sources"], status["documents"] - status["bundled"]) == ({"indexed": 1, "gone": 1}, 1)
     assert status["earlier_versions"] == 1
-    assert "1 gone, 1 indexed" in run("corpus", "status", **home).stdout
     (document_id,) = (row["document_id"] for row in changed["results"] if row["outcome"] == "updated")
     history = json.loads(run("corpus", "history", document_id, "--json", **home).stdout)
     assert ["RMB 300" in version["text"] for version in history] == [True]
-    assert "1 earlier versions" in run("corpus", "history", document_id, **home).stdout
     assert "RMB 200" in run("ask", "What is the ferry fee?", **home).stdout
 
 

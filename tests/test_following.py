@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from briefbot.ingest.duplicates import is_copy
+from briefbot.ingest.inventory import render_inventory, take_inventory
 from briefbot.ingest.passages import split_passages
 from briefbot.ingest.pipeline import Ingestor
 from briefbot.ingest.reports import IngestResult, count_outcomes, render_report, report_as_json
@@ -322,3 +323,22 @@ def test_a_report_names_every_source_with_its_outcome_and_counts_them(bench: Ben
     plain = report_as_json(results)
     assert {row["outcome"] for row in plain["results"]} == {"added", "duplicate", "refused"}
     assert plain["counts"]["added"] == 1
+
+
+def test_an_inventory_counts_sources_by_state_and_names_those_that_need_a_look(bench: Bench) -> None:
+    bench.write("a.txt", STORY)
+    bench.write("b.txt", f"{STORY} Read more on our site.")
+    bench.write("c.txt", " ")
+    gone = bench.write("d.md", TWO_SECTIONS)
+    bench.ingest()
+    gone.unlink()
+    bench.ingest()
+    with bench.corpus.writing():
+        bench.corpus.put_sources([SourceRow("/elsewhere/e.txt", "parsed")])
+    found = take_inventory(bench.corpus)
+    assert found.sources == {"indexed": 1, "duplicate": 1, "refused": 1, "gone": 1, "parsed": 1}
+    assert (found.documents, found.bundled, found.earlier_versions) == (1, 0, 1)
+    assert found.unfinished == ("/elsewhere/e.txt",)
+    lines = list(render_inventory(found))
+    assert lines[2].startswith("sources      1 duplicate, 1 gone, 1 indexed, 1 parsed, 1 refused; last change ")
+    assert {line.split()[0] for line in lines[3:]} == {"refused", "duplicate", "gone", "unfinished"}
