@@ -243,7 +243,9 @@ class Ingestor:
         settled = find_settled_archives(paths, run.rows, run.fingerprints)
         for found in open_archives(paths, self._engine.list_archive, settled):
             if isinstance(found, IngestResult):
-                run.present.add(found.source)
+                # What an archive held before it could no longer be opened stays as it was.
+                held = (name for name in run.rows if name.startswith(f"{found.source}{MEMBER_MARK}"))
+                run.present.update((found.source, *held))
                 run.tell(found)
                 continue
             file = replace(found, description=run.fingerprints.described.get(found.path, UNDESCRIBED))
@@ -411,20 +413,24 @@ class Ingestor:
 
     def _settle_duplicates(self, changed: Collection[str], run: _Run) -> None:
         """Take in kept copies whose original is gone, or is another text now."""
-        freed: list[_Work] = []
-        for row in self._corpus.sources().values():
-            if row.state != "duplicate" or not row.document_id or not row.duplicate_of:
-                continue
-            if row.duplicate_of in self._corpus.content_hashes() and row.duplicate_of not in changed:
-                continue
-            original = self._corpus.documents([row.duplicate_of]).get(row.duplicate_of)
-            document = self._corpus.duplicate(row.document_id)
-            if document and not (original and is_copy(document, original)):
-                kept = replace(row, state="indexed", duplicate_of=None, changed_at="", checked_at="")
-                freed.append(_Work(row.source, document, hash_document(document), kept))
-        for group in self._group(freed):
+        standing = self._corpus.content_hashes().keys() - set(changed)
+        loose = [
+            row
+            for row in self._corpus.sources().values()
+            if row.state == "duplicate" and row.duplicate_of not in standing
+        ]
+        for group in self._group(self._freed(loose)):
             self._write_group(run, self._leave_out_copies(run, self._divide(run, group)))
             self._duplicates.forget_waiting()
+
+    def _freed(self, rows: Iterable[SourceRow]) -> Iterator[_Work]:
+        """The kept copies that their original no longer stands for."""
+        for row in rows:
+            document = self._corpus.duplicate(row.document_id or "")
+            original = self._corpus.documents([row.duplicate_of or ""]).get(row.duplicate_of or "")
+            if document and not (original and is_copy(document, original)):
+                kept = replace(row, state="indexed", duplicate_of=None, changed_at="", checked_at="")
+                yield _Work(row.source, document, hash_document(document), kept)
 
     def _bury(self, run: _Run, vanished: Iterable[SourceRow]) -> None:
         """Take out the documents of sources that are gone; their texts stay in the history."""

@@ -86,6 +86,16 @@ def test_a_file_that_an_archive_no_longer_has_is_gone(bench: Bench) -> None:
     assert outcomes(found) == {"one.md": "unchanged", "two.txt": "gone"}
 
 
+def test_an_archive_that_can_no_longer_be_opened_leaves_its_files_as_they_were(bench: Bench) -> None:
+    path = bench.sources / "packed.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("one.md", TWO_SECTIONS)
+    (added,) = bench.ingest()
+    path.write_bytes(path.read_bytes()[:40])
+    assert outcomes(bench.ingest()) == {"packed.zip": "refused"}
+    assert list(bench.corpus.content_hashes()) == [added.document_id]
+
+
 def test_a_new_version_of_a_file_that_is_refused_leaves_the_earlier_one_as_it_was(bench: Bench) -> None:
     path = bench.write("fines.md", TWO_SECTIONS)
     (added,) = bench.ingest()
