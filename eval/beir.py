@@ -27,7 +27,7 @@ from briefbot.glossary import load_glossary
 from briefbot.index import PassageIndex
 from briefbot.models import Document, Query
 from briefbot.query import make_query
-from briefbot.retrieval import RetrievalParts, Retriever
+from briefbot.retrieval import RetrievalParts, Retriever, embedded_texts
 from briefbot.terms import is_chinese
 
 LONGEST_QUERY_CHARS = 2000
@@ -199,7 +199,7 @@ def _warm_up(queries: Mapping[str, Query], embedder: Embedder, progress: Progres
     """Embed every question once, so that the rates of search leave embedding out; milliseconds a question."""
     started = time.perf_counter()
     for done, query in enumerate(queries.values(), start=1):
-        embedder.embed_query(query.standalone)
+        embedder.embed_pair(*embedded_texts(query))
         if progress:
             progress("embedding questions", done, len(queries))
     return 1000 * (time.perf_counter() - started) / max(1, len(queries))

@@ -104,7 +104,7 @@ def _run_all(
     from briefbot.eval.runner import run_cases
     from briefbot.eval.systems import SYSTEMS, OverHttp, open_system
 
-    from briefbot.cli import opened_bot, progress_bars
+    from briefbot.opening import opened_bot, progress_bars
 
     def run(system: System, progress: Progress) -> Run:
         return run_cases(system, cases, mode=mode, workers=workers, folder=folder, progress=progress)
@@ -133,8 +133,8 @@ def _judge(url: str, model: str, cases: Sequence[Case], run: Run, folder: Path |
 
     from briefbot.eval.judge import grade_rows, render_grades
 
-    from briefbot.cli import progress_bars
     from briefbot.language_model import LanguageModel
+    from briefbot.opening import progress_bars
     from briefbot.settings import load_settings
 
     with progress_bars() as progress:
@@ -215,7 +215,7 @@ def suggest(
     """Draft questions from dates, amounts and definitions in your documents, for you to check and reword."""
     from briefbot.eval.drafting import draft_cases
 
-    from briefbot.cli import opened_bot
+    from briefbot.opening import opened_bot
 
     with opened_bot() as bot:
         cases = draft_cases(_choose_documents(bot, document))
@@ -267,7 +267,7 @@ def retrieval(
 
     from briefbot.eval.beir import load_dataset, measure_retrieval, render_retrieval
 
-    from briefbot.cli import opened_bot, progress_bars
+    from briefbot.opening import opened_bot, progress_bars
 
     loaded = load_dataset(dataset)
     with opened_bot() as bot, progress_bars() as progress:
@@ -288,7 +288,7 @@ def evidence(
     from briefbot.eval.beir import load_dataset
     from briefbot.eval.evidence import measure_evidence, render_evidence
 
-    from briefbot.cli import opened_bot, progress_bars
+    from briefbot.opening import opened_bot, progress_bars
 
     loaded = load_dataset([dataset])
     with opened_bot() as bot, progress_bars() as progress:
@@ -307,7 +307,7 @@ def verifier(
 
     from briefbot.eval.verifier import PAIRS_FILE, load_pairs, measure_verifier, render_verifier
 
-    from briefbot.cli import opened_bot
+    from briefbot.opening import opened_bot
 
     loaded = load_pairs(pairs or PAIRS_FILE, split=_check_split(split))
     with opened_bot() as bot:
@@ -328,7 +328,7 @@ def claims(
 
     from briefbot.eval.claims import CLAIMS_FILE, load_claims, measure_claims, render_claims
 
-    from briefbot.cli import opened_bot
+    from briefbot.opening import opened_bot
 
     loaded = load_claims(file or CLAIMS_FILE, split=_check_split(split))
     with opened_bot() as bot:
@@ -348,8 +348,8 @@ def throughput(
     from briefbot.eval.beir import load_dataset
     from briefbot.eval.throughput import measure_throughput, render_throughput
 
-    from briefbot.cli import progress_bars
     from briefbot.embedding import load_embedder, locate_model
+    from briefbot.opening import progress_bars
     from briefbot.settings import load_settings, prepare_home
 
     texts = {id_: pieces[0][1] for id_, pieces in islice(load_dataset([dataset]).texts.items(), limit)}
@@ -361,6 +361,36 @@ def throughput(
     print(render_throughput(found, len(texts)))
 
 
+@eval_app.command("load")
+def load(
+    url: Annotated[str | None, typer.Option(help="A service that runs already; by default one is started.")] = None,
+    users: Annotated[int, typer.Option(min=1, max=1000, help="Users of the steady load.")] = 50,
+    overload: Annotated[
+        int, typer.Option(min=1, max=2000, help="Users of the overload, and streams that are cut.")
+    ] = 200,
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help="Length of each load.")] = 60.0,
+    seed: Annotated[int, typer.Option(help="Seed of the users' questions.")] = 7,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure the service under load: 50 users, then more than it can serve, then streams that are cut; exit 1 for a missed target."""
+    import asyncio
+    from contextlib import nullcontext
+
+    from briefbot.eval.cases import load_cases
+    from briefbot.eval.load import LoadPlan, Targets, press, render_load, started_service
+
+    plan = LoadPlan(users=users, overload_users=overload, cut_streams=overload, seconds=seconds, seed=seed)
+    questions = [case.question for case in load_cases() if not case.is_claim and not case.history]
+    with nullcontext((url, None)) if url else started_service() as (address, pid):
+        report = asyncio.run(press(address.rstrip("/"), questions, plan, Targets(), pid))
+    if as_json:
+        print(json.dumps(report.as_json(), ensure_ascii=False, indent=2))
+    else:
+        print("\n".join(render_load(report)))
+    if report.missed:
+        raise typer.Exit(1)
+
+
 @eval_app.command("growth")
 def growth(
     folder: Annotated[Path, typer.Argument(help="Where the synthetic records are made and kept.")],
@@ -370,7 +400,7 @@ def growth(
     """Measure how search time grows with the corpus, filters included."""
     from briefbot.eval.growth import measure_growth, render_growth
 
-    from briefbot.cli import opened_bot, progress_bars
+    from briefbot.opening import opened_bot, progress_bars
 
     with opened_bot() as bot, progress_bars() as progress:
         found, embedding_ms = measure_growth(bot, folder, small=small, large=large, progress=progress)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from briefbot.eval.cases import Case, NeededFact
 
@@ -124,11 +125,15 @@ def _find_askable(text: str) -> Iterator[_Find]:
             sense = (definition["sense"] or definition["sense_zh"]).rstrip(".。")
             yield _Find("other", sense, sentence, term)
             continue
-        for kind, pattern in (("amount", _AMOUNT), ("date", _DATE)):
-            found = pattern.search(sentence)
-            if found:
-                yield _Find(kind, found[0].strip(" ,."), sentence)
-                break
+        for kind, answer in find_amounts_and_dates(sentence)[:1]:
+            yield _Find(kind, answer, sentence)
+
+
+def find_amounts_and_dates(text: str) -> list[tuple[Literal["amount", "date"], str]]:
+    """What a text states in figures, as it writes them: its amounts in order, then its dates."""
+    amounts: list[tuple[Literal["amount", "date"], str]]
+    amounts = [("amount", found[0].strip(" ,.")) for found in _AMOUNT.finditer(text)]
+    return [*amounts, *(("date", found[0]) for found in _DATE.finditer(text))]
 
 
 def _make_case(document: Document, find: _Find) -> Case:

@@ -6,15 +6,19 @@ import http.server
 import json
 import logging
 import os
+import shutil
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 from briefbot.ingest.pipeline import Ingestor
+from playwright.sync_api import Browser, sync_playwright
+from pydantic import SecretStr
 
 from briefbot.answering import Briefbot
 from briefbot.corpus import Corpus
@@ -88,9 +92,9 @@ def workshop(tmp_path: Path, embedder: Embedder) -> Workshop:
     return Workshop(corpus, index, Ingestor(corpus, index, lambda: embedder), sources)
 
 
-@pytest.fixture(scope="session")
-def service(settings: Settings, bot: Briefbot) -> Iterator[str]:
-    """The base URL of a running service with page and API."""
+@contextmanager
+def run_service(settings: Settings, bot: Briefbot) -> Iterator[str]:
+    """A service with page and API while it runs: its base URL."""
     import uvicorn
 
     from briefbot.api.app import create_app
@@ -110,6 +114,36 @@ def service(settings: Settings, bot: Briefbot) -> Iterator[str]:
         yield url
         server.should_exit = True
         thread.join(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def service(settings: Settings, bot: Briefbot) -> Iterator[str]:
+    """The base URL of a running service with page and API."""
+    with run_service(settings, bot) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def locked_service(settings: Settings, bot: Briefbot) -> Iterator[tuple[str, str]]:
+    """The base URL of a running service that wants a key, and the key."""
+    key = "a-key-for-the-tests"
+    locked = settings.model_copy(update={"access": "keys", "api_key": SecretStr(key)})
+    with run_service(locked, bot) as url:
+        yield url, key
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, for one file at a time: while it is there, nothing else can run an event loop in this thread."""
+    chromium = shutil.which("chromium")
+    assert chromium, "expected chromium on the PATH; install it with: apt-get install chromium"
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=chromium,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
+        )
+        yield launched
+        launched.close()
 
 
 @dataclass

@@ -110,6 +110,10 @@ class _Server(http.server.ThreadingHTTPServer):
                 except (BrokenPipeError, ConnectionResetError):
                     self.close_connection = True
 
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers.get("content-length", 0)))
+                self.do_GET()
+
             def log_message(self, *_args: object) -> None:
                 pass
 

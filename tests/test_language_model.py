@@ -10,6 +10,7 @@ from briefbot.answering import GLOSSARY_FILE, Briefbot
 from briefbot.glossary import load_glossary
 from briefbot.language_model import make_prompt
 from briefbot.verification import Verifier, WrittenStatement, read_statements
+from briefbot.watching import Watcher
 
 QUESTION = "How much was Alibaba fined in April 2021, and by whom?"
 EVIDENCE = ("SAMR fined Alibaba RMB 18.228 billion on 10 April 2021.", "Alibaba shall file reports for three years.")
@@ -117,11 +118,13 @@ def test_what_a_model_wrote_before_it_broke_off_stays_and_the_rest_is_quoted(
 
 
 def test_text_is_told_as_soon_as_it_is_checked_and_never_taken_back(
-    writing_bot: Briefbot, model_server: ModelServer
+    writing_bot: Briefbot, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model_server.replies = [(200, f"{FIRST}SAMR fined Alibaba RMB 99 billion [1]. {FIRST}")]
     told: list[str] = []
-    answer = writing_bot.ask(QUESTION, told=told.append)
+    watcher = Watcher()
+    monkeypatch.setattr(watcher, "told", told.append)
+    answer = writing_bot.ask(QUESTION, watcher=watcher)
     assert told
     assert all(answer.text.startswith(text) for text in told)
     assert told == sorted(told, key=len)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
+import base64
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
 import pytest
-from briefbot.ui.page import encode_answers, make_history, show_answer
+from briefbot.ui.page import encode_answers, make_history, read_key, show_answer
 from briefbot.ui.strings import EXAMPLES, STRINGS
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.browser
 
@@ -23,19 +23,6 @@ class Watched:
     page: Page
     requested: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    assert chromium, "expected chromium on the PATH; install it with: apt-get install chromium"
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=chromium,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
-        )
-        yield launched
-        launched.close()
 
 
 @pytest.fixture
@@ -141,6 +128,37 @@ def test_markup_in_a_question_is_shown_as_text(watched: Watched) -> None:
     assert not [url for url in watched.requested if "203.0.113.1" in url]
     assert page.title() == "briefbot"
     assert page.locator("#chat img").count() == 0
+
+
+def test_a_reader_with_a_key_gets_answers_and_sources(browser: Browser, locked_service: tuple[str, str]) -> None:
+    url, key = locked_service
+    with browser.new_context(http_credentials={"username": "anybody", "password": key}) as context:
+        page = context.new_page()
+        page.goto(url)
+        ask(page, EXAMPLES[0])
+        page.locator("#chat button.cite").first.click()
+        expect(page.locator("#source mark")).to_be_visible()
+
+
+def test_a_failed_question_is_given_back_with_the_reason(watched: Watched) -> None:
+    page = watched.page
+    page.locator("#as-of").evaluate(
+        "box => { box.type = 'text'; box.value = 'never'; box.dispatchEvent(new Event('change', { bubbles: true })); }"
+    )
+    page.wait_for_timeout(300)
+    box = page.locator("#question textarea")
+    box.fill("What happened to Didi?")
+    box.press("Enter")
+    expect(page.locator("#chat [data-testid=bot]").last).to_contain_text("as_of: expected", timeout=20_000)
+    expect(box).to_have_value("What happened to Didi?")
+
+
+def test_a_browsers_key_is_read_in_both_forms() -> None:
+    basic = base64.b64encode(b"anybody:bb_a:b").decode()
+    assert read_key(f"Basic {basic}") == "bb_a:b"
+    assert read_key("bearer bb_a") == "bb_a"
+    for none in (None, "", "Basic", "Basic ???", "Basic /w==", "Bearer ", "Digest x"):
+        assert read_key(none) is None
 
 
 def test_history_gives_back_what_was_typed() -> None:

@@ -21,6 +21,7 @@ from briefbot.corpus import Corpus
 from briefbot.embedding import Embedder
 from briefbot.errors import UsageError
 from briefbot.index import PassageIndex
+from briefbot.keys import KeyRing
 from briefbot.settings import Settings
 
 KEY = "a-key-for-tests-only"
@@ -85,11 +86,20 @@ def test_without_the_key_nothing_is_taken(office: TestClient, tmp_path: Path, he
     assert not (tmp_path / "uploads").exists()
 
 
-def test_a_service_without_a_key_takes_nothing(bot: Briefbot) -> None:
-    with TestClient(create_app(bot.settings.model_copy(update={"api_key": None}), bot)) as client:
-        status, problem = send(client, {"a.txt": b"Words."}, {"authorization": "Bearer "})
+def test_a_service_without_a_key_takes_nothing_and_says_how_to_make_one(bot: Briefbot, tmp_path: Path) -> None:
+    with TestClient(create_app(bot.settings.model_copy(update={"api_key": None, "home": tmp_path}), bot)) as client:
+        status, problem = send(client, {"a.txt": b"Words."}, {})
     assert status == 401
-    assert "BRIEFBOT_API_KEY" in str(problem["detail"])
+    assert "briefbot key create NAME --scope ingest" in str(problem["detail"])
+
+
+def test_a_key_that_may_only_ask_sends_nothing_and_one_that_may_ingest_does(office: TestClient, tmp_path: Path) -> None:
+    ring = KeyRing(tmp_path / "keys.sqlite3")
+    (_, reader), (_, loader) = ring.create("Reader", ["ask"]), ring.create("Loader", ["ingest"])
+    status, problem = send(office, {"a.txt": b"Words."}, {"authorization": f"Bearer {reader}"})
+    assert (status, problem["type"]) == (403, "urn:briefbot:problem:forbidden")
+    assert not (tmp_path / "uploads").exists()
+    assert send(office, {"a.txt": b"Words."}, {"authorization": f"Bearer {loader}"})[0] == 200
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import base64
 import json
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from html import escape, unescape
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,10 @@ from briefbot.ui.strings import EXAMPLES, STRINGS
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
+
+from briefbot.api.schemas import AnswerOut, DeltaOut
+from briefbot.client import AsyncClient
+from briefbot.errors import BriefbotError, DeadlineError
 
 ASSETS = Path(__file__).parent / "assets"
 ANSWER_TIMEOUT_SECONDS = 60.0
@@ -114,24 +119,32 @@ def build_page(service_url: str) -> Any:
         answers = gr.Markdown(visible="hidden", elem_id="answers")
         kept = gr.State([])
 
-        async def respond(asked: str, day: str, messages: Messages, past: list[dict[str, Any]]) -> AsyncIterator[Any]:
-            """Show the question at once, then its answer; on failure give the question back with the reason."""
+        async def respond(
+            asked: str, day: str, messages: Messages, past: list[dict[str, Any]], request: Any
+        ) -> AsyncIterator[Any]:
+            """Show the question at once, then its answer as it comes; on failure give the question back with the reason."""
             if not asked.strip():
                 yield gr.update(), messages, past, gr.update()
                 return
             pending = [*messages, {"role": "user", "content": escape(asked)}]
             yield gr.update(value="", interactive=False), pending, past, gr.update()
+            asking = ask_service(service_url, asked, day, messages, read_key(request.headers.get("authorization")))
             try:
-                answer = await ask_service(service_url, asked, day, messages)
-            except ServiceError as error:
-                failed = [*pending, {"role": "assistant", "content": escape(text["failed"].format(reason=error))}]
+                async with aclosing(asking) as replies:
+                    async for said, answer in replies:
+                        talk = [*pending, {"role": "assistant", "content": escape(said)}]
+                        if answer is None:
+                            yield gr.update(), talk, past, gr.update()
+                            continue
+                        shown = [*past, {"citations": answer["citations"], "notices": answer["notices"]}]
+                        yield gr.update(value="", interactive=True), talk, shown, encode_answers(shown)
+            except BriefbotError as error:
+                reason = text["too_slow"] if isinstance(error, DeadlineError) else f"{error}."
+                failed = [*pending, {"role": "assistant", "content": escape(text["failed"].format(reason=reason))}]
                 shown = [*past, {"citations": [], "notices": []}]
                 yield gr.update(value=asked, interactive=True), failed, shown, encode_answers(shown)
-                return
-            reply = {"role": "assistant", "content": escape(show_answer(answer))}
-            shown = [*past, {"citations": answer["citations"], "notices": answer["notices"]}]
-            yield gr.update(value="", interactive=True), [*pending, reply], shown, encode_answers(shown)
 
+        respond.__annotations__["request"] = gr.Request  # Gradio passes it by its type, which has no name out here
         for trigger in (question.submit, send.click):
             trigger(
                 respond,
@@ -147,31 +160,34 @@ def build_page(service_url: str) -> Any:
     return page
 
 
-class ServiceError(Exception):
-    """The service could not answer; the message is what it said."""
+async def ask_service(
+    service_url: str, question: str, as_of: str, messages: Messages, key: str | None = None
+) -> AsyncGenerator[tuple[str, dict[str, Any] | None]]:
+    """What the chat says so far, again and again, and at last with the answer; raises the errors of `AsyncClient`."""
+    said = ""
+    async with AsyncClient(service_url, key, ANSWER_TIMEOUT_SECONDS, retries=0) as client:
+        events = client.stream(question, history=make_history(messages), as_of=as_of or None)
+        async with aclosing(events):
+            async for event in events:
+                if isinstance(event, DeltaOut):
+                    said += event.text
+                    yield said, None
+                elif isinstance(event, AnswerOut):
+                    answer = event.model_dump(mode="json")
+                    yield show_answer(answer), answer
 
 
-async def ask_service(service_url: str, question: str, as_of: str, messages: Messages) -> dict[str, Any]:
-    """One answer from the HTTP API; raises `ServiceError` with what the service said instead."""
-    import httpx2
-
-    body: dict[str, Any] = {"question": question, "history": make_history(messages)}
-    if as_of:
-        body["as_of"] = as_of
+def read_key(authorization: str | None) -> str | None:
+    """The key that a browser sent, by itself or as a password; the page asks with it in the reader's place."""
+    scheme, _, value = (authorization or "").strip().partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip() or None
+    if scheme.lower() != "basic":
+        return None
     try:
-        async with httpx2.AsyncClient(timeout=ANSWER_TIMEOUT_SECONDS, trust_env=False) as client:
-            response = await client.post(f"{service_url}/v1/answer", json=body)
-    except httpx2.TimeoutException as error:
-        raise ServiceError(STRINGS["en"]["too_slow"]) from error
-    except httpx2.HTTPError as error:
-        raise ServiceError(f"{type(error).__name__}.") from error
-    try:
-        content: dict[str, Any] = response.json()
-    except ValueError as error:
-        raise ServiceError(f"HTTP {response.status_code}.") from error
-    if response.status_code != 200:
-        raise ServiceError(f"{content.get('detail', response.status_code)}.")
-    return content
+        return base64.b64decode(value, validate=True).decode().partition(":")[2] or None
+    except ValueError:
+        return None
 
 
 def make_history(messages: Messages) -> list[dict[str, str]]:

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import json
 import logging
 import sys
 import time
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from briefbot.corpus_commands import corpus_app
 from briefbot.errors import BriefbotError
 from briefbot.eval.commands import eval_app
+from briefbot.feedback_commands import feedback_app
+from briefbot.key_commands import key_app
+from briefbot.model_commands import models_app
+from briefbot.opening import (
+    announce,
+    load_cli_settings,
+    log_warnings,
+    open_bot,
+    opened_bot,
+    opened_ingestor,
+    print_json,
+    progress_bars,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from briefbot.answering import Briefbot
-    from briefbot.corpus import Corpus
-    from briefbot.embedding import Progress
-    from briefbot.ingest.engines import Engine
-    from briefbot.ingest.pipeline import Ingestor
     from briefbot.models import Answer, Citation, Language
-    from briefbot.settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -33,11 +38,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Cited, dated, bilingual answers from a briefing corpus on China's technology policy.",
 )
-corpus_app = typer.Typer(no_args_is_help=True, help="Check, list, print and delete documents.")
 app.add_typer(corpus_app, name="corpus")
-models_app = typer.Typer(no_args_is_help=True, help="Fetch and list small language models that run on this machine.")
 app.add_typer(models_app, name="models")
 app.add_typer(eval_app, name="eval")
+app.add_typer(key_app, name="key")
+app.add_typer(feedback_app, name="feedback")
 
 AsOf = Annotated[str | None, typer.Option("--as-of", help="Answer with what was published by that day.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -78,13 +83,30 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
 ) -> None:
     """Serve the chat page and the answer API."""
-    settings = _load_settings(host=host, port=port)
-    _configure_logging(settings.log_level)
+    settings = load_cli_settings(host=host, port=port)
+    from briefbot.api.access import check_access
+    from briefbot.keys import KeyRing
+    from briefbot.logs import configure_logging
     from briefbot.serving import open_socket, run_service
 
+    configure_logging(settings.log_level, settings.log_format, with_messages=settings.log_questions)
+    check_access(settings, KeyRing(settings.keys_path))
+    say = announce if settings.log_format == "text" else logging.getLogger("briefbot").info
     with open_socket(settings) as socket, progress_bars() as progress:
-        bot = _open(settings, progress, announce=_announce)
-        run_service(settings, bot, socket, announce=_announce)
+        bot = open_bot(settings, progress, announced=say)
+        run_service(settings, bot, socket, announce=say)
+
+
+@app.command()
+def mcp() -> None:
+    """Serve answers, searches and documents to a client of the Model Context Protocol, over standard input and output."""
+    settings = load_cli_settings()
+    from briefbot.logs import configure_logging
+    from briefbot.mcp_server import run_stdio
+
+    configure_logging(settings.log_level, settings.log_format, with_messages=settings.log_questions)
+    with progress_bars() as progress:
+        run_stdio(settings, lambda: open_bot(settings, progress, announced=announce))
 
 
 @app.command()
@@ -104,7 +126,7 @@ def ask(
     if as_json:
         from briefbot.api.schemas import AnswerOut
 
-        _print_json(AnswerOut.of(answer).model_dump(mode="json"))
+        print_json(AnswerOut.of(answer).model_dump(mode="json"))
     else:
         _print_answer(answer)
 
@@ -126,7 +148,7 @@ def check(
     if as_json:
         from briefbot.api.schemas import CheckOut
 
-        _print_json(CheckOut.of(found).model_dump(mode="json"))
+        print_json(CheckOut.of(found).model_dump(mode="json"))
         return
     print(found.text)
     for citation in found.citations:
@@ -148,7 +170,7 @@ def verify(
     with opened_bot() as bot:
         found = replay(bot, saved)
     if as_json:
-        _print_json(asdict(found))
+        print_json(asdict(found))
     else:
         print("\n".join([found.drift.replace("_", " "), *found.details]))
     if found.drift != "same":
@@ -170,7 +192,7 @@ def search(
     with opened_bot() as bot:
         found = bot.search(query, top_k=top_k, as_of=as_of)
     if as_json:
-        _print_json({"passages": [ScoredPassageOut.of(item).model_dump(mode="json") for item in found]})
+        print_json({"passages": [ScoredPassageOut.of(item).model_dump(mode="json") for item in found]})
         return
     for item in found:
         passage = item.passage
@@ -197,13 +219,13 @@ def ingest(
     from briefbot.ingest.targets import Fetching, ingest_targets, read_targets
 
     wanted = read_targets(targets or [], catalogue)
-    settings = _load_settings()
-    _configure_logging("WARNING")
+    settings = load_cli_settings()
+    log_warnings()
     started = time.perf_counter()
     with progress_bars() as progress, opened_ingestor(settings, progress, engine) as (corpus, ingestor):
         results = ingest_targets(wanted, corpus, ingestor, Fetching(settings), progress=progress)
     if as_json:
-        _print_json(report_as_json(results))
+        print_json(report_as_json(results))
     else:
         for line in render_report(results, time.perf_counter() - started):
             print(line)
@@ -214,7 +236,7 @@ def ingest(
 @app.command()
 def reindex() -> None:
     """Make all vectors and the vector index anew, with the embedding model that the settings name."""
-    settings = _load_settings()
+    settings = load_cli_settings()
     from briefbot.answering import Briefbot
     from briefbot.ingest.pipeline import reembed_record
 
@@ -222,308 +244,6 @@ def reindex() -> None:
         reembed_record(settings, progress=progress)
         with Briefbot.open(settings) as bot:
             print(f"{bot.corpus.count_passages()} passages, model {bot.embedder.identity}")
-
-
-@corpus_app.command("lint")
-def corpus_lint(
-    paths: Annotated[list[Path], typer.Argument(help="Corpus folders.")],
-    originals: Annotated[
-        Path | None, typer.Option(help="Folder of outside texts that no sentence may be shared with.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Check front matter, dates, edges, facts and sentences of corpus folders."""
-    from dataclasses import asdict
-
-    from briefbot.ingest.lint import find_corpus_files, lint_corpus
-
-    defects = [defect for path in paths for defect in lint_corpus(path, originals=originals)]
-    count = sum(len(find_corpus_files(path)) for path in paths)
-    if as_json:
-        _print_json({"documents": count, "defects": [asdict(defect) for defect in defects]})
-    else:
-        for defect in defects:
-            print(defect)
-        print(f"{count} documents, {len(defects)} defects")
-    if defects:
-        raise typer.Exit(1)
-
-
-@corpus_app.command("list")
-def corpus_list(as_json: AsJson = False) -> None:
-    """List the documents of the record."""
-    from briefbot.api.schemas import DocumentOut
-
-    corpus = _open_record()
-    catalogue = corpus.catalogue()
-    documents = sorted(catalogue.documents.values(), key=lambda item: (item.published or dt.date.min, item.id))
-    if as_json:
-        rows = [DocumentOut.of(item, catalogue.status_of(item, None)).model_dump(mode="json") for item in documents]
-        _print_json({"documents": rows})
-        return
-    for item in documents:
-        print(f"{item.published or '—'}  {catalogue.status_of(item, None):<16} {item.id}  {item.title}")
-
-
-@corpus_app.command("show")
-def corpus_show(document_id: str, as_json: AsJson = False) -> None:
-    """Print one document with its metadata."""
-    from briefbot.api.schemas import DocumentTextOut
-    from briefbot.errors import NotFoundError
-
-    corpus = _open_record()
-    catalogue = corpus.catalogue()
-    document = catalogue.documents.get(document_id)
-    if document is None:
-        raise NotFoundError(
-            f"expected the id of a document in the corpus; got {document_id}; `briefbot corpus list` shows them"
-        )
-    full = DocumentTextOut.full(
-        document,
-        catalogue.status_of(document, None),
-        catalogue.lineage,
-        copies=corpus.copies_of(document_id),
-        gone_since=corpus.gone_since(document_id),
-    )
-    plain = full.model_dump(mode="json")
-    if as_json:
-        _print_json(plain)
-        return
-    for name, value in plain.items():
-        if value not in (None, [], "") and name not in {"text", "sources", "edges"}:
-            print(f"{name}: {', '.join(value) if isinstance(value, list) else value}")
-    for edge in full.edges:
-        print(f"{'→' if edge.direction == 'out' else '←'} {edge.type} {edge.document_id}")
-    print(f"\n{full.text}")
-
-
-@corpus_app.command("status")
-def corpus_status(as_json: AsJson = False) -> None:
-    """What the record holds, and what became of every source."""
-    from dataclasses import asdict
-
-    from briefbot.ingest.inventory import render_inventory, take_inventory
-
-    found = take_inventory(_open_record())
-    if as_json:
-        _print_json(asdict(found))
-    else:
-        for line in render_inventory(found):
-            print(line)
-
-
-@corpus_app.command("history")
-def corpus_history(document_id: str, as_json: AsJson = False) -> None:
-    """The versions of a document that are no longer answered from."""
-    from dataclasses import asdict
-
-    versions = _open_record().versions_of(document_id)
-    if as_json:
-        _print_json([asdict(version) for version in versions])
-        return
-    for version in versions:
-        print(f"{version.ingested_at} – {version.ended_at}  {version.ending:<9} {version.fields['title']}")
-    print(f"{len(versions)} earlier versions; --json prints their texts")
-
-
-@corpus_app.command("remove")
-def corpus_remove(document_id: str) -> None:
-    """Delete one document."""
-    with opened_bot() as bot:
-        _ingestor(bot).remove(document_id)
-    print(f"removed {document_id}")
-
-
-@corpus_app.command("coverage")
-def corpus_coverage(
-    path: Annotated[Path | None, typer.Argument(help="A corpus folder; the bundled one by default.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Documents by phase, topic and quarter, and the gaps."""
-    from briefbot.ingest.coverage import measure_coverage, render_coverage
-    from briefbot.ingest.pipeline import CORPUS_FOLDER
-
-    coverage = measure_coverage(path or CORPUS_FOLDER)
-    if as_json:
-        _print_json(coverage.as_json())
-    else:
-        print(render_coverage(coverage))
-
-
-@models_app.command("pull")
-def models_pull(name: Annotated[str, typer.Argument(help="A name that `models list` shows.")]) -> None:
-    """Fetch a pinned model from its hub, going on where an earlier attempt stopped, and check its hash."""
-    from briefbot.local_models import find_pinned, pull_model
-    from briefbot.settings import prepare_home
-
-    model = find_pinned(name)
-    settings = _load_settings()
-    prepare_home(settings)
-    _announce(f"{model.file}: {model.size / 1e9:.2f} GB, {model.licence}, from {model.repository}")
-    with progress_bars() as progress:
-        path = pull_model(model, settings, progress)
-    print(f"{path}\nuse it with BRIEFBOT_LLM_GGUF={model.name} (needs `pip install 'briefbot[local]'`)")
-
-
-@models_app.command("list")
-def models_list(as_json: AsJson = False) -> None:
-    """Show the models that can be fetched, which are there, and what each needs."""
-    from dataclasses import asdict
-
-    from briefbot.local_models import PINNED, is_there
-
-    settings = _load_settings()
-    if as_json:
-        _print_json([{**asdict(model), "is_there": is_there(model, settings)} for model in PINNED])
-        return
-    for model in PINNED:
-        there = "here" if is_there(model, settings) else "not here"
-        needs = f"{model.size / 1e9:.2f} GB on disk, about {model.memory:g} GiB of memory"
-        print(f"{model.name}  ({there}; {model.licence}; {needs})\n  {model.about}")
-
-
-# ------------------------------------------------------------------ shared steps
-
-
-def _load_settings(**overrides: Any) -> Settings:
-    from briefbot.settings import load_settings
-
-    return load_settings(**overrides)
-
-
-def _open_record() -> Any:
-    from briefbot.corpus import Corpus
-    from briefbot.settings import prepare_home
-
-    settings = _load_settings()
-    prepare_home(settings)
-    return Corpus(settings.record_path)
-
-
-@contextmanager
-def opened_bot() -> Iterator[Briefbot]:
-    """An open `Briefbot` with the bundled corpus in it."""
-    settings = _load_settings()
-    _configure_logging("WARNING")
-    with progress_bars() as progress, _open(settings, progress) as bot:
-        yield bot
-
-
-def _open(settings: Settings, progress: Progress, *, announce: Any = None) -> Briefbot:
-    """Open record, model and index, and bring the bundled corpus up to date; say what took how long."""
-    say = announce or (lambda _message: None)
-    started = time.perf_counter()
-    say("loading the embedding model and opening the record …")
-    from briefbot.answering import Briefbot
-
-    bot = Briefbot.open(settings, progress=progress)
-    say(f"model {bot.embedder.identity} and record ready after {time.perf_counter() - started:.1f} s")
-    started = time.perf_counter()
-    results = _ingestor(bot).ingest_bundled(progress=progress)
-    changed = sum(result.outcome in {"added", "updated"} for result in results)
-    say(
-        f"bundled corpus: {changed} documents added or updated in {time.perf_counter() - started:.1f} s; "
-        f"{bot.corpus.count_passages()} passages in all"
-    )
-    return bot
-
-
-@contextmanager
-def opened_ingestor(settings: Settings, progress: Progress, engine: str) -> Iterator[tuple[Corpus, Ingestor]]:
-    """The record and what writes to it, with the bundled corpus in it; model and index are opened when they are needed."""
-    from functools import cache
-
-    from briefbot.corpus import Corpus
-    from briefbot.embedding import load_embedder
-    from briefbot.index import PassageIndex
-    from briefbot.ingest.pipeline import Ingestor
-    from briefbot.settings import prepare_home
-
-    prepare_home(settings)
-    corpus = Corpus(settings.record_path)
-    embedder = cache(lambda: load_embedder(settings, progress=progress))
-    ingestor = Ingestor(
-        corpus, lambda: PassageIndex.open(settings, corpus), embedder, engine=_choose_engine(engine, settings)
-    )
-    try:
-        ingestor.ingest_bundled(progress=progress)
-        yield corpus, ingestor
-    finally:
-        corpus.close()
-
-
-def _choose_engine(name: str, settings: Settings) -> Engine | None:
-    """None is this machine's own engine; raises `UsageError` for a name there is no engine of."""
-    from briefbot.errors import UsageError
-
-    if name == "local":
-        return None
-    if name != "ray":
-        raise UsageError(f"--engine: expected local or ray; got {name}; choose one")
-    from briefbot.ingest.ray_engine import RayEngine
-
-    return RayEngine(settings)
-
-
-def _ingestor(bot: Briefbot) -> Any:
-    from briefbot.ingest.pipeline import Ingestor
-
-    return Ingestor(bot.corpus, bot.index, lambda: bot.embedder)
-
-
-@contextmanager
-def progress_bars() -> Iterator[Progress]:
-    """A progress bar for each step, on standard error, where that is a terminal; else a line at the start and end."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-
-    console = Console(stderr=True)
-    bars = Bars(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    tasks: dict[str, Any] = {}
-
-    def report(step: str, done: int, total: int) -> None:
-        if step not in tasks:
-            bars.start()
-            tasks[step] = bars.add_task(step, total=total, rate="")
-            if not console.is_terminal:
-                _announce(f"{step}: {total} to do …")
-        speed = bars.tasks[tasks[step]].finished_speed or bars.tasks[tasks[step]].speed
-        bars.update(tasks[step], completed=done, total=total, rate=f"{speed:.1f}/s" if speed else "")
-        if done >= total:
-            bars.stop()
-
-    try:
-        yield report
-    finally:
-        bars.stop()
-
-
-def _configure_logging(level: str) -> None:
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    for noisy in ("httpx", "httpx2", "httpcore", "chromadb", "sentence_transformers", "filelock"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-
-
-def _announce(message: str) -> None:
-    print(f"briefbot: {message}", file=sys.stderr, flush=True)
-
-
-def _print_json(value: object) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=2))
-
-
-def _result_as_json(result: Any) -> dict[str, Any]:
-    return {name: getattr(result, name) for name in ("source", "outcome", "document_id", "reason")}
 
 
 def _print_answer(answer: Answer) -> None:

@@ -3,13 +3,17 @@
 BriefbotError
 ├── UsageError            the request itself is wrong            exit 2, HTTP 422; do not retry
 │   ├── NotFoundError     it names something that is not there   exit 1, HTTP 404
-│   └── AccessError       it lacks the key                       exit 1, HTTP 401
+│   ├── AccessError       it lacks the key                       exit 1, HTTP 401
+│   │   └── ScopeError    its key may not do this                exit 1, HTTP 403
+│   └── RateLimitError    its key has asked too often            exit 1, HTTP 429; retry helps
 ├── ConfigurationError    a setting or folder cannot be used     exit 2, HTTP 500
 ├── RefusedDocumentError  a source cannot be taken in            exit 1, HTTP 422
 ├── ModelError            the embedding model cannot be loaded   exit 1, HTTP 503
 ├── IndexMismatchError    the index was built by another model   exit 1, HTTP 503
 ├── StorageError          the record cannot be read or written   exit 1, HTTP 503
 └── BusyError             another process is writing             exit 1, HTTP 503; retry helps
+    ├── QueueFullError    too many questions wait for an answer  exit 1, HTTP 503; retry helps
+    └── DeadlineError     an answer took too long                exit 1, HTTP 503; retry helps
 
 A message is one line: what was expected, what was found, what to do.
 """
@@ -20,17 +24,20 @@ from typing import ClassVar
 
 
 class BriefbotError(Exception):
-    """The root of the tree; `retry_helps` says whether the same call may succeed later."""
+    """The root of the tree; `retry_helps` says whether the same call may succeed later, `retry_seconds` when."""
 
     exit_code: ClassVar[int] = 1
     http_status: ClassVar[int] = 500
     slug: ClassVar[str] = "internal"
     retry_helps: ClassVar[bool] = False
 
-    def __init__(self, message: str, *, expected: str | None = None, got: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, expected: str | None = None, got: str | None = None, retry_seconds: int | None = None
+    ) -> None:
         super().__init__(" ".join(message.split()))
         self.expected = expected
         self.got = got
+        self.retry_seconds = retry_seconds
 
 
 class UsageError(BriefbotError):
@@ -55,6 +62,22 @@ class AccessError(UsageError):
     exit_code = 1
     http_status = 401
     slug = "unauthorized"
+
+
+class ScopeError(AccessError):
+    """The request's key lacks the scope it needs."""
+
+    http_status = 403
+    slug = "forbidden"
+
+
+class RateLimitError(UsageError):
+    """The request's key has made more requests than it may."""
+
+    exit_code = 1
+    http_status = 429
+    slug = "rate-limited"
+    retry_helps = True
 
 
 class ConfigurationError(BriefbotError):
@@ -98,3 +121,15 @@ class BusyError(BriefbotError):
     http_status = 503
     slug = "busy"
     retry_helps = True
+
+
+class QueueFullError(BusyError):
+    """As many questions wait for an answer as may, or this one has waited as long as it may."""
+
+    slug = "queue-full"
+
+
+class DeadlineError(BusyError):
+    """An answer was not there in the time it may take."""
+
+    slug = "too-slow"

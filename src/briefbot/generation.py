@@ -15,8 +15,14 @@ from briefbot.support import NEARLY_ALL
 from briefbot.texts import NOTICES, NoticeKind
 from briefbot.verification import Verifier, WrittenStatement, read_statements
 
-Told = Callable[[Sequence[Part]], None]
-"""Told all parts that are final, each time there are more."""
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """`told` gets all parts that are final, each time there are more; `check` is called for each piece, and may raise."""
+
+    told: Callable[[Sequence[Part]], None]
+    check: Callable[[], None]
+
 
 EVIDENCE_TRIED = 3
 """Sentences that a statement without a mark is held against."""
@@ -43,14 +49,15 @@ def generate(
     quoted: Sequence[Part],
     verifier: Verifier,
     *,
-    told: Told | None = None,
+    following: Following | None = None,
 ) -> Generated:
     """What the model writes about the chosen evidence, as far as that supports it.
 
     A sentence without a mark is cited to the evidence that bears it out. One that fails is replaced by the evidence it cites, or
     dropped where it cites none. The evidence that nothing cited
     follows in its own words, as far as the length allows. Where nothing that the model wrote survives, or it fails before a
-    sentence has, the quoted parts are the answer, and the notice says so.
+    sentence has, the quoted parts are the answer, and the notice says so. What
+    `following` raises ends the work.
     """
     texts = [item.sentence.text for item in chosen]
     around = [item.passage.context for item in chosen]
@@ -72,11 +79,13 @@ def generate(
                 refused += 1
                 parts.extend(quote_parts(cited, query.language))
             parts[:] = dict.fromkeys(parts)
-            if told and any(part.support == "checked" for part in parts):
-                told(parts)
+            if following and any(part.support == "checked" for part in parts):
+                following.told(parts)
 
     try:
         for piece in model.write(query.standalone, texts, query.language):
+            if following:
+                following.check()
             buffer += piece.text
             if piece.completion_tokens or piece.prompt_tokens:
                 tokens = {"prompt": piece.prompt_tokens, "completion": piece.completion_tokens}

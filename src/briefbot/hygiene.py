@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _ACTIVE = re.compile(
     r"(?:https?|hxxps?|ftp|javascript|vbscript|data|file|mailto)\s*:\s*\S|\bwww\.|\]\s*\(|!\[|<\s*[a-z/!?]|&#?\w{2,8};|\[\.\]|```|\{\{|\}\}"
@@ -29,9 +30,10 @@ _ADDRESSED = re.compile(
 )
 
 
+@lru_cache(maxsize=8192)
 def is_showable(sentence: str) -> bool:
-    """Whether a sentence of a source may be shown to a reader or a model."""
-    if any(_is_hidden(char) for char in sentence):
+    """Whether a sentence of a source may be shown to a reader or a model; the same ones are asked about again and again."""
+    if not sentence.isprintable() and any(_is_hidden(char) for char in sentence):
         return False
     plain = unicodedata.normalize("NFKC", sentence)
     return not (_ACTIVE.search(plain) or _ROLE.search(plain) or _ADDRESSED.search(plain))

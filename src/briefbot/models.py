@@ -262,6 +262,8 @@ class Answer:
     corpus_version: str
     timings_ms: Mapping[str, float]
     tokens: Mapping[str, int] = field(default_factory=dict)
+    checked: Mapping[str, int] = field(default_factory=dict)
+    """How many sentences a model wrote (`written`), and how many of them their evidence did not support (`refused`)."""
     history: tuple[Turn, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     """What else the answer depends on, so that it can be replayed: the product's version and the embedding model."""

@@ -8,10 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from briefbot.periods import MONTH_NUMBERS, MONTHS
 from briefbot.terms import NUMBER_WORDS, SCALES, plain_chars, read_chinese_number
+
+SENTENCES_KEPT = 8192
+"""Sentences whose dates and quantities are remembered: the same ones are weighed for one question after another."""
 
 Unit = Literal["CNY", "USD", "HKD", "EUR", "percent", "points", "article", "clock", "share", "minutes", "hours", "days", "working days", "weeks", "months", "years", "decades", ""]  # fmt: skip
 
@@ -160,11 +164,18 @@ _AFTER_UNITS: tuple[tuple[re.Pattern[str], Unit], ...] = (
 
 def _fold(text: str) -> str:
     """Lower case, compatibility forms plain, as long as the text itself."""
+    if text.isascii():
+        return text.lower()
     return "".join(low if len(low := char.lower()) == 1 else char for char in plain_chars(text))
 
 
 def find_dates(text: str) -> list[DateMention]:
     """The dates of a text in order; "in the same year" and the like are none."""
+    return list(_find_dates(text))
+
+
+@lru_cache(maxsize=SENTENCES_KEPT)
+def _find_dates(text: str) -> tuple[DateMention, ...]:
     folded = _fold(text)
     found: list[DateMention] = []
     for pattern in _DATES:
@@ -178,11 +189,16 @@ def find_dates(text: str) -> list[DateMention]:
             day = int(parts["d"]) if parts.get("d") else None
             if (month is None or 1 <= month <= 12) and (day is None or 1 <= day <= 31):
                 found.append(DateMention(year, month, day, match.start(), match.end()))
-    return sorted(found, key=lambda item: item.start)
+    return tuple(sorted(found, key=lambda item: item.start))
 
 
 def find_quantities(text: str) -> list[Quantity]:
     """The quantities of a text in order, dates left out; "one" and "a" are not taken for numbers."""
+    return list(_find_quantities(text))
+
+
+@lru_cache(maxsize=SENTENCES_KEPT)
+def _find_quantities(text: str) -> tuple[Quantity, ...]:
     folded = _fold(text)
     taken: list[tuple[int, int]] = [(item.start, item.end) for item in find_dates(text)]
     found: list[Quantity] = []
@@ -228,7 +244,7 @@ def find_quantities(text: str) -> list[Quantity]:
         end = match.end() - len(match["of"])
         scale = _SCALES[match["s"] or ""]
         add(match.start(), end, number * scale, _unit_of(folded, match.start(), end), scale)
-    return sorted(found, key=lambda item: item.start)
+    return tuple(sorted(found, key=lambda item: item.start))
 
 
 def _percent_of(match: re.Match[str]) -> float:

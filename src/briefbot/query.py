@@ -16,6 +16,9 @@ from briefbot.terms import is_chinese, query_terms, to_simplified, write_chinese
 
 LONGEST_QUESTION_CHARS = 2000
 
+QUESTIONS_LEANT_ON = 2
+"""Earlier questions, with their answers, that a follow-up is put behind; a name may be taken from any."""
+
 _EARLIER = re.compile(
     r"\b(?:drafts?|original(?:ly)?|previous(?:ly)?|earlier|former(?:ly)?|old(?:er)?|first version|consultation|proposed|"
     r"before (?:the|its|it was) (?:amend|revis|updat|replac)\w*|superseded|repealed|replaced)\b"
@@ -119,9 +122,11 @@ def make_standalone(question: str, history: Sequence[Turn], glossary: Glossary |
         swapped = _swap_name(question, earlier, glossary)
         if swapped:
             return swapped
-    said = " ".join(turn.content for turn in history if turn.role == "assistant")
+    earlier = earlier[-QUESTIONS_LEANT_ON:]
+    said = " ".join([turn.content for turn in history if turn.role == "assistant"][-QUESTIONS_LEANT_ON:])
     asked = " ".join(earlier)
-    names = [name for name in glossary.names_in(said, _language_of(said)) if name not in asked] if glossary else []
+    found = dict.fromkeys(glossary.names_in(said, _language_of(said))) if glossary else {}
+    names = [name for name in found if name not in asked]
     if _THAT_DAY.search(question):
         names += _write_days(said, _language_of(question))
     room = LONGEST_QUESTION_CHARS - len(question) - 1

@@ -83,6 +83,11 @@ PER_DOCUMENT = 3
 """At most so many passages of one document, unless the question is restricted to documents by id."""
 
 
+def embedded_texts(query: Query) -> tuple[str, str]:
+    """The question as texts of its own language are compared with it, and as those of the other are."""
+    return query.standalone, f"{query.standalone} {query.translation}".strip()
+
+
 @dataclass(frozen=True, slots=True)
 class RetrievalParts:
     """Which parts of retrieval take part: all of them, except where a comparison asks what one of them is worth."""
@@ -205,10 +210,12 @@ class Retriever:
             if passage.id not in have and passage.language in known.samples
         ]
         vectors = self._corpus.sentence_vectors_of([passage.id for passage in passages])
+        asked = {language: self._vector_for(query, language) for language in {item.language for item in passages}}
+        spreads = {language: known.samples[language].spread(vector)[2:] for language, vector in asked.items()}
         result = []
         for rank, passage in enumerate(passages, start=len(found) + 1):
-            vector = self._vector_for(query, passage.language)
-            _, _, mean, deviation = known.samples[passage.language].spread(vector)
+            vector = asked[passage.language]
+            mean, deviation = spreads[passage.language]
             similar = vectors[passage.id] @ vector
             near = tuple(((similar - mean) / deviation).tolist())
             result.append(ScoredPassage(passage, max(near), rank, (), tuple(similar.tolist()), near))
@@ -295,12 +302,12 @@ class Retriever:
 
     def _vector_for(self, query: Query, language: Language) -> Vectors:
         """The question as texts of a language are compared with it."""
+        own, across = self._embedder.embed_pair(*embedded_texts(query))
         if language == query.language:
-            return self._embedder.embed_query(query.standalone)
-        vector = self._embedder.embed_query(f"{query.standalone} {query.translation}".strip())
+            return own
         if query.language not in self._common:
             self._common[query.language] = self._embedder.embed_queries(BACKGROUND[query.language]).mean(axis=0)
-        corrected: Vectors = vector - CORRECTION * self._common[query.language]
+        corrected: Vectors = across - CORRECTION * self._common[query.language]
         return corrected
 
     def _frequencies(self, known: _Known, terms: Sequence[str]) -> dict[str, int]:

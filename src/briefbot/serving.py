@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -11,6 +12,10 @@ from contextlib import contextmanager
 from briefbot.answering import Briefbot
 from briefbot.errors import BriefbotError, ConfigurationError
 from briefbot.settings import Settings
+from briefbot.tracing import open_tracing
+
+STOPPING_SECONDS = 10
+"""What has begun is finished in that time when the service is told to stop."""
 
 _log = logging.getLogger(__name__)
 
@@ -42,10 +47,20 @@ def run_service(settings: Settings, bot: Briefbot, listener: socket.socket, *, a
     url = f"http://{f'[{reachable}]' if ':' in reachable else reachable}:{port}"
     threading.Thread(target=_warm_up, args=(bot,), name="briefbot-warm-up", daemon=True).start()
     announce("loading the page …")
-    app = create_app(settings, bot, page_url=url)
-    announce(f"ready: page {url}/  API {url}/docs")
-    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=10)
-    uvicorn.Server(config).run(sockets=[listener])
+    app = create_app(settings, bot, page_url=url, tracing=open_tracing(os.environ))
+    config = uvicorn.Config(
+        app, log_config=None, log_level="warning", access_log=False, timeout_graceful_shutdown=STOPPING_SECONDS
+    )
+    server = uvicorn.Server(config)
+    started = server.startup
+
+    async def start(sockets: list[socket.socket] | None = None) -> None:
+        await started(sockets)
+        if server.started:
+            announce(f"ready: page {url}/  API {url}/docs")
+
+    server.startup = start  # type: ignore[method-assign]
+    server.run(sockets=[listener])
 
 
 def _warm_up(bot: Briefbot) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from platformdirs import user_data_path
 from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
@@ -61,8 +61,25 @@ class Settings(BaseSettings):
     llm_timeout_seconds: float = Field(
         default=30.0, gt=0, le=600, description="Longest wait for the model's whole answer"
     )
+    access: Literal["auto", "keys", "open"] = Field(
+        default="auto",
+        description="Who may ask: `keys` (holders of a key), `open` (anybody), `auto` (anybody on a loopback address, else key holders)",
+    )
     api_key: SecretStr | None = Field(
-        default=None, min_length=16, description="Key that `POST /v1/documents` wants; without one nothing can be sent"
+        default=None, min_length=16, description="A key that may do everything, besides those of `briefbot key`"
+    )
+    rate_limit: str = Field(
+        default="120/minute", description="Requests that a key without a limit of its own may make, as `number/unit`"
+    )
+    allowed_hosts: str | None = Field(
+        default=None,
+        description="Host names the service answers to, with commas between; by default loopback names on a loopback address, else any",
+    )
+    cors_origins: str | None = Field(
+        default=None, description="Origins whose pages may call the API from a browser, with commas between"
+    )
+    history_days: int = Field(
+        default=90, ge=0, le=36_500, description="Days that answers and conversations are kept; 0 keeps none"
     )
     fetch_allowed: str | None = Field(
         default=None,
@@ -72,6 +89,11 @@ class Settings(BaseSettings):
         default=1.0, ge=0, le=60, description="Time between two requests to one host when pages are fetched"
     )
     max_concurrent: int = Field(default=8, ge=1, le=256, description="Questions answered at the same time")
+    max_queued: int = Field(default=64, ge=0, le=10_000, description="Questions that may wait for their turn")
+    queue_seconds: float = Field(default=10.0, gt=0, le=600, description="Longest wait for a turn")
+    answer_seconds: float = Field(default=60.0, gt=0, le=3600, description="Longest time for one answer")
+    log_format: Literal["text", "json"] = Field(default="text", description="How log lines are written")
+    log_questions: bool = Field(default=False, description="Whether questions are logged; keys never are")
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged")
 
     @field_validator("home")
@@ -93,6 +115,16 @@ class Settings(BaseSettings):
     def record_path(self) -> Path:
         """The SQLite file that is the record."""
         return self.home / "record.sqlite3"
+
+    @property
+    def journal_path(self) -> Path:
+        """The SQLite file of conversations, answers and feedback."""
+        return self.home / "journal.sqlite3"
+
+    @property
+    def keys_path(self) -> Path:
+        """The SQLite file of the keys' hashes."""
+        return self.home / "keys.sqlite3"
 
     @property
     def index_path(self) -> Path:

@@ -178,6 +178,8 @@ def fold(text: str) -> str:
 
 def plain_chars(text: str) -> str:
     """Compatibility forms made plain, character for character where that is possible: as long as the text itself."""
+    if text.isascii():
+        return text
     return "".join(plain if len(plain := unicodedata.normalize("NFKC", char)) == 1 else char for char in text)
 
 

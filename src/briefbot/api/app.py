@@ -2,57 +2,104 @@
 
 from __future__ import annotations
 
-import logging
-import secrets
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 
-import anyio
-from fastapi import FastAPI, Request, Response
+import anyio.to_thread
+from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.middleware.cors import CORSMiddleware
 
 import briefbot
 from briefbot.answering import Briefbot
-from briefbot.api.problems import add_problem_handlers
-from briefbot.api.routes import api, health
+from briefbot.api.access import AccessGate
+from briefbot.api.batch import batch
+from briefbot.api.completions import completions
+from briefbot.api.conversations import conversations
+from briefbot.api.desk import Desk
+from briefbot.api.metrics import IndexHealth, Metrics, scrapes
+from briefbot.api.mounted_mcp import mount_mcp
+from briefbot.api.openapi import describe_api, name_operation
+from briefbot.api.problems import add_problem_handlers, answer_unexpected
+from briefbot.api.requests import RequestRecorder
+from briefbot.api.routes import api, health, unknown
 from briefbot.api.security import SecurityHeaders
+from briefbot.api.streaming import stream
 from briefbot.api.uploads import uploads
+from briefbot.journal import Journal
+from briefbot.keys import KeyRing
 from briefbot.settings import Settings
+from briefbot.tracing import Tracing
 
 LARGEST_BODY_BYTES = 1_000_000
 """A question of 2,000 characters with a hundred turns before it stays far below."""
 
-_log = logging.getLogger("briefbot.requests")
 
-
-def create_app(settings: Settings, bot: Briefbot | None, *, page_url: str | None = None) -> FastAPI:
+def create_app(
+    settings: Settings, bot: Briefbot | None, *, page_url: str | None = None, tracing: Tracing | None = None
+) -> FastAPI:
     """The service around an open `Briefbot`.
 
     `page_url`: where the service can be reached from itself; the chat page talks to it there. None serves no page.
+    Raises `StorageError` where the journal or the keys cannot be read.
     """
+    tracing = tracing or Tracing()
+    metrics = Metrics()
+    journal = Journal(settings.journal_path, keep_days=settings.history_days)
+
+    desk = Desk(settings, bot, journal, recorded=(metrics.count_answer,), tracing=tracing)
+    metrics.watch_queue(lambda: desk.admission.waiting, lambda: desk.admission.running)
+    metrics.watch_index(lambda: _read_health(desk.bot))
+
     app = FastAPI(
         title="briefbot",
         version=briefbot.__version__,
-        description="Cited, dated, bilingual answers from a briefing corpus on China's technology policy.",
         docs_url=None,
         redoc_url=None,
-        max_body_size=LARGEST_BODY_BYTES,
+        lifespan=_lifespan,
+        generate_unique_id_function=name_operation,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    app.state.bot = bot
-    app.state.limiter = anyio.CapacityLimiter(settings.max_concurrent)
-    app.state.settings = settings
-    app.include_router(uploads)
-    app.include_router(api)
-    app.include_router(health)
+    app.state.tracing = tracing
+    app.state.settings, app.state.desk, app.state.journal, app.state.metrics = settings, desk, journal, metrics
+    for router in (uploads, stream, batch, api, conversations, completions, health, scrapes, unknown):
+        app.include_router(router)
     app.add_api_route("/docs", _get_docs, methods=["GET"], include_in_schema=False)
+    app.state.running_mcp = mount_mcp(app, desk)
     add_problem_handlers(app)
-    app.middleware("http")(_log_request)
+    app.openapi = partial(describe_api, app)  # type: ignore[method-assign]
     if page_url is not None:
         from briefbot.ui.page import mount_page
 
         app = mount_page(app, page_url)
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=LARGEST_BODY_BYTES)
+    app.add_middleware(AccessGate, settings, KeyRing(settings.keys_path))
+    app.add_middleware(RequestRecorder, metrics, tracing, on_error=answer_unexpected)
     app.add_middleware(SecurityHeaders)
+    if settings.cors_origins:
+        origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
+        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["*"], allow_headers=["*"])
     return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Forget what is old at start; at the end say so to who asks, and send the spans that are left."""
+    await anyio.to_thread.run_sync(app.state.journal.forget_old)
+    try:
+        async with app.state.running_mcp():
+            yield
+    finally:
+        app.state.desk.is_stopping = True
+        await anyio.to_thread.run_sync(app.state.tracing.close)
+
+
+def _read_health(bot: Briefbot) -> IndexHealth:
+    catalogue = bot.corpus.catalogue()
+    is_current = bot.index is not None and bot.index.version == catalogue.version
+    return IndexHealth(bot.corpus.count_passages(), len(catalogue.documents), is_current)
 
 
 async def _get_docs(request: Request) -> HTMLResponse:
@@ -60,21 +107,3 @@ async def _get_docs(request: Request) -> HTMLResponse:
     from briefbot.api.docs import render_docs
 
     return HTMLResponse(render_docs(request.app.openapi()))
-
-
-async def _log_request(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Give each request an id and log what became of it, without what was asked."""
-    request_id = f"req_{secrets.token_hex(8)}"
-    started = time.perf_counter()
-    response = await call_next(request)
-    response.headers["x-request-id"] = request_id
-    if request.url.path.startswith("/v1"):
-        _log.info(
-            "%s %s %s %d %.0f ms",
-            request_id,
-            request.method,
-            request.url.path,
-            response.status_code,
-            (time.perf_counter() - started) * 1000,
-        )
-    return response

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
@@ -23,42 +24,80 @@ def render_docs(openapi: Mapping[str, Any]) -> str:
     """An HTML page that lists every route with its fields and an example call."""
     schemas = openapi.get("components", {}).get("schemas", {})
     routes = "".join(
-        _render_route(path, verb, operation, schemas)
+        _render_route(path, verb, operation)
         for path, operations in openapi["paths"].items()
         for verb, operation in operations.items()
     )
     models = "".join(_render_schema(name, schema) for name, schema in schemas.items())
+    tags = _table(((tag["name"], tag["description"]) for tag in openapi.get("tags", ())), ("Routes", "What for"))
     info = openapi["info"]
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(info["title"])} API</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body><main>'
-        f"<h1>{escape(info['title'])} API {escape(info['version'])}</h1><p>{escape(info.get('description', ''))} "
-        f'The machine-readable description is at <a href="/openapi.json">/openapi.json</a>.</p>'
+        f"<h1>{escape(info['title'])} API {escape(info['version'])}</h1>{_paragraphs(info.get('description', ''))}{tags}"
+        f'<p>The machine-readable description is at <a href="/openapi.json">/openapi.json</a>.</p>'
         f"{routes}<h2>Schemas</h2>{models}</main></body></html>"
     )
 
 
-def _render_route(path: str, verb: str, operation: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
-    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
-    name = body.get("$ref", "").rsplit("/", 1)[-1]
+def _paragraphs(text: str) -> str:
+    return "".join(f"<p>{escape(part)}</p>" for part in text.strip().split("\n\n"))
+
+
+def _render_route(path: str, verb: str, operation: Mapping[str, Any]) -> str:
     parts = [
         f'<h2><span class="verb">{verb.upper()}</span><code>{escape(path)}</code></h2>',
         f"<p><strong>{escape(operation.get('summary', ''))}.</strong> {escape(operation.get('description', ''))}</p>",
     ]
     if operation.get("parameters"):
         parts.append(_table(_parameters(operation["parameters"])))
-    if name:
-        example = json.dumps(_example(schemas[name]), ensure_ascii=False)
-        parts.append(f'<p>Body: <a href="#{name}">{name}</a></p>')
-        parts.append(
-            "<pre>"
-            + escape(
-                f"curl -X {verb.upper()} http://127.0.0.1:8000{path} \\\n"
-                f"  -H 'content-type: application/json' \\\n  -d '{example}'"
-            )
-            + "</pre>"
+    for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
+        parts.append(_render_body(media_type, content))
+        parts.extend(
+            f"<p>{escape(name)}:</p><pre>{escape(_write_curl(path, verb, operation, example['value']))}</pre>"
+            for name, example in content.get("examples", {}).items()
         )
+    parts.extend(_render_responses(operation.get("responses", {})))
     return "".join(parts)
+
+
+def _render_body(media_type: str, content: Mapping[str, Any]) -> str:
+    fields = (
+        (field, _type(value), value.get("description", ""))
+        for field, value in content["schema"].get("properties", {}).items()
+    )
+    table = "" if "$ref" in content["schema"] else _table(fields)
+    return f"<p>Body: {_link(media_type, content)}</p>{table}"
+
+
+def _write_curl(path: str, verb: str, operation: Mapping[str, Any], body: Mapping[str, Any]) -> str:
+    """A call for a shell; where a key is always needed, with one."""
+    lines = [f"curl -X {verb.upper()} http://127.0.0.1:8000{path}", "  -H 'content-type: application/json'"]
+    if {} not in operation.get("security", [{}]):
+        lines.append('  -H "authorization: Bearer $BRIEFBOT_API_KEY"')
+    if body.get("stream") or path.endswith("/stream"):
+        lines[0] = lines[0].replace("curl", "curl --no-buffer")
+    return " \\\n".join([*lines, f"  -d {shlex.quote(json.dumps(body, ensure_ascii=False))}"])
+
+
+def _render_responses(responses: Mapping[str, Any]) -> Iterator[str]:
+    for status, response in responses.items():
+        if status < "300":
+            bodies = " or ".join(_link(*item) for item in response.get("content", {}).items()) or "nothing"
+            yield f"<p>Gives <code>{status}</code>: {bodies}</p>"
+    problems = [
+        f"<code>{status}</code> {escape(it['description'])}" for status, it in responses.items() if status >= "400"
+    ]
+    if problems:
+        yield f"<p>Or: {'; '.join(problems)}.</p>"
+
+
+def _link(media_type: str, content: Mapping[str, Any]) -> str:
+    """The schema of a body, or else its content type."""
+    if "$ref" not in content.get("schema", {}):
+        return f"<code>{escape(media_type)}</code>"
+    name = escape(_type(content["schema"]))
+    return f'<a href="#{name}">{name}</a>'
 
 
 def _parameters(parameters: list[Mapping[str, Any]]) -> Iterator[tuple[str, str, str]]:
@@ -74,12 +113,13 @@ def _render_schema(name: str, schema: Mapping[str, Any]) -> str:
     return f'<h3 id="{escape(name)}">{escape(name)}</h3><p>{escape(schema.get("description", ""))}</p>{_table(rows)}'
 
 
-def _table(rows: Iterator[tuple[str, str, str]]) -> str:
-    cells = "".join(
-        f"<tr><td><code>{escape(name)}</code></td><td>{escape(type_)}</td><td>{escape(text)}</td></tr>"
-        for name, type_, text in rows
+def _table(rows: Iterator[tuple[str, ...]], heads: tuple[str, ...] = ("Field", "Type", "Meaning")) -> str:
+    head = "".join(f"<th>{name}</th>" for name in heads)
+    body = "".join(
+        f"<tr><td><code>{escape(name)}</code></td>{''.join(f'<td>{escape(text)}</td>' for text in rest)}</tr>"
+        for name, *rest in rows
     )
-    return f"<table><thead><tr><th>Field</th><th>Type</th><th>Meaning</th></tr></thead><tbody>{cells}</tbody></table>"
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _type(schema: Mapping[str, Any]) -> str:
@@ -92,8 +132,3 @@ def _type(schema: Mapping[str, Any]) -> str:
     if schema.get("type") == "array":
         return f"list of {_type(schema.get('items', {}))}"
     return str(schema.get("format") or schema.get("type") or schema.get("const") or "any")
-
-
-def _example(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The required fields of a body with their examples."""
-    return {field: (schema["properties"][field].get("examples") or ["…"])[0] for field in schema.get("required", ())}

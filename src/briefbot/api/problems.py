@@ -1,22 +1,32 @@
-"""The one place where errors become HTTP responses: problem details after RFC 9457."""
+"""The one place where errors become HTTP responses: problem details after RFC 9457, for OpenAI's routes with its error too."""
 
 from __future__ import annotations
 
 import logging
+import re
+import reprlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from briefbot.api import schemas
-from briefbot.errors import AccessError, BriefbotError
+from briefbot.errors import BriefbotError, UsageError
 
+MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
-_BODIES: tuple[type[BaseModel], ...] = (schemas.QuestionIn, schemas.ClaimIn, schemas.SearchIn)
+_CHALLENGES = ("Bearer", 'Basic realm="briefbot", charset="UTF-8"')
+"""Each in a header of its own: Chromium reads no second one in the same header, and then asks for no password."""
+UNEXPECTED = "an unexpected error occurred; the service's log says more"
+_OPENAI_PATHS = ("/v1/chat/completions", "/v1/models")
+_FIELD = re.compile(r"[\w.]+(?=: )")
 _log = logging.getLogger(__name__)
 
 
@@ -25,7 +35,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(BriefbotError, _on_briefbot_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_exception_handler(Exception, _on_unexpected)
+    app.add_exception_handler(Exception, answer_unexpected)
 
 
 def make_problem(
@@ -36,66 +46,149 @@ def make_problem(
     expected: str | None = None,
     got: str | None = None,
     headers: Mapping[str, str] | None = None,
-) -> JSONResponse:
+) -> Response:
     """A problem response; `slug` becomes its stable type and its title."""
-    problem = schemas.Problem(
+    return ProblemResponse(_name_problem(status, slug, detail, expected, got), headers)
+
+
+class ProblemResponse(Response):
+    """A problem that takes its shape when it is sent: OpenAI's routes have its error as well, and its status."""
+
+    def __init__(self, problem: schemas.Problem, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status_code=problem.status)
+        self._problem = problem
+        self._sent_headers = dict(headers or {})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it to whoever asked for the path in `scope`."""
+        problem = fit_problem(self._problem, route_path(scope))
+        response = JSONResponse(
+            problem.model_dump(), status_code=problem.status, media_type=MEDIA_TYPE, headers=self._sent_headers
+        )
+        for challenge in _CHALLENGES if problem.status == 401 else ():
+            response.headers.append("WWW-Authenticate", challenge)
+        await response(scope, receive, send)
+
+
+def fit_problem(problem: schemas.Problem, path: str) -> schemas.Problem:
+    """The problem as it goes out on a path: what OpenAI's clients call with its error, 400 where we say 422."""
+    if not speaks_openai(path):
+        return problem
+    fitted = problem.model_copy(update={"status": 400 if problem.status == 422 else problem.status})
+    return schemas.CompletionProblem(**fitted.model_dump(), error=describe_error(fitted))
+
+
+def speaks_openai(path: str) -> bool:
+    """Whether a path is one that OpenAI's clients call."""
+    return any(path == own or path.startswith(f"{own}/") for own in _OPENAI_PATHS)
+
+
+def describe_error(problem: schemas.Problem) -> schemas.ErrorOut:
+    """A problem as OpenAI's clients read errors."""
+    is_own_fault = problem.status < 500
+    field = _FIELD.match(problem.detail) if is_own_fault else None
+    return schemas.ErrorOut(
+        message=problem.detail,
+        type="invalid_request_error" if is_own_fault else "server_error",
+        param=field.group() if field else None,
+        code=problem.type.rsplit(":", 1)[-1].replace("-", "_"),
+    )
+
+
+def route_path(scope: Scope) -> str:
+    """The path as the routes see it: without the prefix that a proxy serves it under."""
+    path: str = scope["path"]
+    prefix: str = scope.get("root_path", "")
+    return path[len(prefix) :] if prefix and f"{path}/".startswith(f"{prefix}/") else path
+
+
+def _name_problem(status: int, slug: str, detail: str, expected: str | None, got: str | None) -> schemas.Problem:
+    return schemas.Problem(
         type=f"urn:briefbot:problem:{slug}",
         title=slug.replace("-", " ").capitalize(),
         status=status,
-        detail=detail,
-        expected=expected,
-        got=got,
-    )
-    return JSONResponse(
-        problem.model_dump(), status_code=status, media_type="application/problem+json", headers=dict(headers or {})
+        detail=_make_sendable(detail),
+        expected=expected and _make_sendable(expected),
+        got=got and _make_sendable(got),
     )
 
 
-async def _on_briefbot_error(_request: Request, error: Exception) -> JSONResponse:
+def describe_problem(error: BriefbotError | None) -> schemas.Problem:
+    """The problem that one of briefbot's own errors is; None stands for an error that nobody foresaw."""
+    if error is None:
+        return _name_problem(500, "internal", UNEXPECTED, None, None)
+    return _name_problem(error.http_status, error.slug, str(error), error.expected, error.got)
+
+
+async def _on_briefbot_error(_request: Request, error: Exception) -> Response:
     if not isinstance(error, BriefbotError):
         raise error
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if error.retry_helps else {}
-    if isinstance(error, AccessError):
-        headers["WWW-Authenticate"] = "Bearer"
+    return problem_of(error)
+
+
+def problem_of(error: BriefbotError) -> Response:
+    """The problem response of one of briefbot's own errors."""
+    headers = {"Retry-After": str(error.retry_seconds or RETRY_AFTER_SECONDS)} if error.retry_helps else {}
     return make_problem(
         error.http_status, error.slug, str(error), expected=error.expected, got=error.got, headers=headers
     )
 
 
-async def _on_validation_error(_request: Request, error: Exception) -> JSONResponse:
+async def _on_validation_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
     faults = error.errors()
     if any(fault["type"] == "json_invalid" for fault in faults):
         return make_problem(400, "invalid-json", "body: expected JSON; got something else; correct the body")
     first = faults[0]
-    field = ".".join(str(part) for part in first["loc"][1:]) or "body"
-    expected = _expected(first)
-    got = _shorten(first["loc"][-1] if first["type"] == "extra_forbidden" else first.get("input"))
-    detail = f"{field}: expected {expected}; got {got}; correct the request"
-    return make_problem(422, "invalid-request", detail, expected=expected, got=got)
+    model = _model_of(request.scope.get("route"), is_body=first["loc"][0] == "body")
+    return problem_of(name_fault({**first, "loc": first["loc"][1:]}, model))
 
 
-def _expected(fault: Mapping[str, Any]) -> str:
+def name_fault(fault: Mapping[str, Any], model: type[BaseModel] | None) -> UsageError:
+    """What pydantic found wrong with a value for `model`, as an error with the list of what exists where that is short."""
+    path = fault["loc"]
+    field = _shorten(".".join(str(part) for part in path)) or "body"
+    expected = _expected(fault, model)
+    got = _shorten(path[-1] if fault["type"] == "extra_forbidden" else fault.get("input"))
+    return UsageError(f"{field}: expected {expected}; got {got}; correct the request", expected=expected, got=got)
+
+
+def _expected(fault: Mapping[str, Any], model: type[BaseModel] | None) -> str:
     """What would have been right, with the list of what exists where a field or value is unknown."""
     if fault["type"] == "extra_forbidden":
-        return "one of the fields " + ", ".join(_fields_at(fault["loc"][1:-1]))
+        return "one of the fields " + ", ".join(_fields_at(model, fault["loc"]))
     if fault["type"] == "missing":
         return "a value"
     context = fault.get("ctx") or {}
     return str(context.get("expected") or fault["msg"])
 
 
-def _fields_at(path: Sequence[str | int]) -> list[str]:
-    """The fields that exist where an unknown one was sent."""
-    if "filters" in path:
-        return sorted(schemas.FiltersIn.model_fields)
-    if "history" in path:
-        return sorted(schemas.TurnIn.model_fields)
-    return sorted({field for body in _BODIES for field in body.model_fields})
+def _fields_at(model: type[BaseModel] | None, path: Sequence[str | int]) -> list[str]:
+    """The fields that exist where an unknown one was sent: `path` is the way there, and its name."""
+    for part in path[:-1]:
+        field = model.model_fields.get(str(part)) if model else None
+        model = (_find_model(field.annotation) if field else None) or model
+    return sorted(field.alias or name for name, field in model.model_fields.items()) if model else []
 
 
-async def _on_http_exception(_request: Request, error: Exception) -> JSONResponse:
+def _model_of(route: object, *, is_body: bool) -> type[BaseModel] | None:
+    """What a route takes as its body, or as its query."""
+    if not isinstance(route, APIRoute):
+        return None
+    queries = route.dependant.query_params
+    field = route.body_field if is_body else (queries[0] if queries else None)
+    return _find_model(field.field_info.annotation) if field else None
+
+
+def _find_model(annotation: object) -> type[BaseModel] | None:
+    """The first model in a type: of a list its items', of a union the one among its choices."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((model for inner in get_args(annotation) if (model := _find_model(inner))), None)
+
+
+async def _on_http_exception(_request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     slugs = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}
@@ -103,11 +196,18 @@ async def _on_http_exception(_request: Request, error: Exception) -> JSONRespons
     return make_problem(error.status_code, slug, str(error.detail), headers=error.headers)
 
 
-async def _on_unexpected(_request: Request, error: Exception) -> JSONResponse:
+async def answer_unexpected(_request: Request, error: Exception) -> Response:
+    """The response to an error that nobody foresaw: what it is stays in the log."""
     _log.error("unexpected error", exc_info=error)
-    return make_problem(500, "internal", "an unexpected error occurred; the service's log says more")
+    return make_problem(500, "internal", UNEXPECTED)
 
 
 def _shorten(value: object) -> str:
-    text = str(value)
+    """A value as it can be shown; JSON nests deeper than `str` can follow."""
+    text = _make_sendable(value if isinstance(value, str) else reprlib.repr(value))
     return text if len(text) <= 80 else f"{text[:80]}… ({len(text):,} characters)"
+
+
+def _make_sendable(text: str) -> str:
+    """Half of a surrogate pair, which JSON can escape, has no UTF-8."""
+    return text.encode(errors="replace").decode()

@@ -1,159 +1,173 @@
-"""The routes under /v1 and the health checks: each takes a body, calls the one entry point, and returns a schema."""
+"""The routes under /v1 and the health checks: each takes a body, asks the desk, and returns a schema."""
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable
-from typing import Annotated, TypeVar
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
 
-import anyio.to_thread
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
+from starlette.routing import compile_path
 
 from briefbot.answering import Briefbot
 from briefbot.api import schemas
-from briefbot.errors import BusyError, NotFoundError
-from briefbot.models import Filters, Turn
+from briefbot.api.corpus_schemas import DocumentListOut, DocumentTextOut, Health
+from briefbot.api.desk import Desk, DocumentsQuery
+from briefbot.api.problems import route_path
+from briefbot.api.timeline import TimelineOut, TimelineQuery
+from briefbot.errors import NotFoundError
 
-T = TypeVar("T")
+_MEANINGS = {
+    400: "The body is no JSON",
+    401: "No key, or one that does not hold",
+    403: "The key may not do this, or the request comes from another site",
+    404: "There is no such thing",
+    408: "The body did not go on in time",
+    413: "The body is too large",
+    421: "The request names a host that is not this service",
+    422: "The request is malformed",
+    429: "The key has made more requests than it may",
+    503: "Not ready, or too busy",
+}
 
-api = APIRouter(
-    prefix="/v1",
-    responses={
-        422: {"model": schemas.Problem, "description": "The request is malformed"},
-        503: {"model": schemas.Problem, "description": "Not ready, or too busy"},
-    },
-)
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": schemas.Problem, "description": meaning} for status, meaning in _MEANINGS.items()
+}
+"""What any route below /v1 may answer instead, as `application/problem+json`."""
+
+COMPLETION_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": schemas.CompletionProblem, "description": meaning}
+    for status, meaning in {**_MEANINGS, 400: "The request is malformed"}.items()
+    if status != 422
+}
+"""What the OpenAI-compatible routes may answer instead, as that API's clients read it."""
+
+ANY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "QUERY"]
+
+api = APIRouter(prefix="/v1", responses=PROBLEMS)
 health = APIRouter(tags=["health"])
 
 
-def get_bot(request: Request) -> Briefbot:
-    """The open `Briefbot` of this service; `BusyError` while it is still starting."""
-    bot: Briefbot | None = request.app.state.bot
-    if bot is None:
-        raise BusyError("expected a service that is ready; it is still loading; try again in a few seconds")
-    return bot
+def get_desk(request: Request) -> Desk:
+    """The desk of this service."""
+    desk: Desk = request.app.state.desk
+    return desk
 
 
+def get_owner(request: Request) -> str | None:
+    """The id of the key a request came with: what it keeps belongs to that key."""
+    caller = getattr(request.state, "caller", None)
+    return caller.key_id if caller else None
+
+
+def get_bot(desk: Annotated[Desk, Depends(get_desk)]) -> Briefbot:
+    """The open `Briefbot` of this service; raises `BusyError` while it is still starting."""
+    return desk.bot
+
+
+AtDesk = Annotated[Desk, Depends(get_desk)]
+Owner = Annotated[str | None, Depends(get_owner)]
 Bot = Annotated[Briefbot, Depends(get_bot)]
+DocumentId = Annotated[str, Path(description="The document's id", examples=["law-pipl-2021"])]
+AsOf = Annotated[schemas.Day | None, Query(description="The day its status is wanted of", examples=["2022-01-31"])]
 
 
-async def _in_thread(request: Request, work: Callable[[], T]) -> T:
-    """Run blocking work in a thread, at most `max_concurrent` at a time."""
-    return await anyio.to_thread.run_sync(work, limiter=request.app.state.limiter)
+@asynccontextmanager
+async def stopped_with_client(request: Request) -> AsyncIterator[threading.Event]:
+    """An event that is set when the client goes away before the block is left."""
+    stopped = threading.Event()
+
+    async def wait() -> None:
+        while not stopped.is_set():
+            if (await request.receive())["type"] == "http.disconnect":
+                stopped.set()
+
+    waiting = asyncio.create_task(wait())
+    try:
+        yield stopped
+    finally:
+        waiting.cancel()
 
 
 @api.post("/answer", tags=["answers"], summary="Answer a question with citations")
-async def post_answer(body: schemas.QuestionIn, bot: Bot, request: Request) -> schemas.AnswerOut:
+async def post_answer(body: schemas.QuestionIn, desk: AtDesk, owner: Owner, request: Request) -> schemas.AnswerOut:
     """Answer from the corpus; what the corpus does not support is not said, and the answer then says it abstains."""
-    history = [Turn(turn.role, turn.content) for turn in body.history]
-    filters = body.filters.to_filters()
-    answer = await _in_thread(
-        request, lambda: bot.ask(body.question, history=history, as_of=body.as_of, filters=filters, mode=body.mode)
-    )
-    return schemas.AnswerOut.of(answer)
+    async with stopped_with_client(request) as stopped:
+        return await desk.answer(body, owner, stopped=stopped)
 
 
 @api.post("/check", tags=["answers"], summary="Check a claim")
-async def post_check(body: schemas.ClaimIn, bot: Bot, request: Request) -> schemas.CheckOut:
+async def post_check(body: schemas.ClaimIn, desk: AtDesk) -> schemas.CheckOut:
     """Whether the corpus bears a claim out, contradicts it, bears out part of it, or does not speak of it."""
-    filters = body.filters.to_filters()
-    check = await _in_thread(request, lambda: bot.check(body.claim, as_of=body.as_of, filters=filters))
-    return schemas.CheckOut.of(check)
+    return await desk.check(body)
 
 
 @api.post("/search", tags=["answers"], summary="Find passages")
-async def post_search(body: schemas.SearchIn, bot: Bot, request: Request) -> schemas.SearchOut:
+async def post_search(body: schemas.SearchIn, desk: AtDesk) -> schemas.SearchOut:
     """The passages a question would be answered from, best first."""
-    filters = body.filters.to_filters()
-    found = await _in_thread(
-        request, lambda: bot.search(body.query, top_k=body.top_k, as_of=body.as_of, filters=filters)
-    )
-    return schemas.SearchOut(
-        passages=[schemas.ScoredPassageOut.of(item) for item in found],
-        filters=schemas.FiltersOut.of(filters),
-        as_of=body.as_of,
-    )
-
-
-class DocumentsQuery(schemas.FiltersIn):
-    """The filters as query parameters, with the page wanted."""
-
-    as_of: dt.date | None = None
-    limit: Annotated[int, Query(ge=1, le=500)] = 50
-    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0
+    return await desk.search(body)
 
 
 @api.get("/documents", tags=["corpus"], summary="List documents")
-async def get_documents(
-    query: Annotated[DocumentsQuery, Query()], bot: Bot, request: Request
-) -> schemas.DocumentListOut:
+async def get_documents(query: Annotated[DocumentsQuery, Query()], desk: AtDesk) -> DocumentListOut:
     """Documents in order of publication, newest first, a page at a time."""
-    filters = query.to_filters()
-    return await _in_thread(request, lambda: _list_documents(bot, query, bot.check_filters(filters)))
-
-
-def _list_documents(bot: Briefbot, query: DocumentsQuery, filters: Filters) -> schemas.DocumentListOut:
-    catalogue = bot.corpus.catalogue()
-    documents = list(catalogue.admit(filters, query.as_of).values())
-    documents.sort(key=lambda document: (document.published or dt.date.min, document.id), reverse=True)
-    page = documents[query.offset : query.offset + query.limit]
-    return schemas.DocumentListOut(
-        documents=[schemas.DocumentOut.of(item, catalogue.status_of(item, query.as_of)) for item in page],
-        total=len(documents),
-        limit=query.limit,
-        offset=query.offset,
-        filters=schemas.FiltersOut.of(filters),
-        as_of=query.as_of,
-    )
+    return await desk.documents(query)
 
 
 @api.get("/documents/{document_id}", tags=["corpus"], summary="One document with its text")
-async def get_document(
-    document_id: str, bot: Bot, request: Request, as_of: dt.date | None = None
-) -> schemas.DocumentTextOut:
+async def get_document(document_id: DocumentId, desk: AtDesk, as_of: AsOf = None) -> DocumentTextOut:
     """A document's metadata, full text, links both ways and sources; its status is that of `as_of`, or of today."""
-    catalogue = await _in_thread(request, bot.corpus.catalogue)
-    document = catalogue.documents.get(document_id)
-    if document is None:
-        raise NotFoundError(
-            f"document_id: expected the id of a document in the corpus; got {document_id[:80]}; GET /v1/documents lists them"
-        )
-    status = catalogue.lineage.status_on(document, as_of) if as_of else catalogue.status_of(document, None)
-    copies, gone_since = await _in_thread(
-        request, lambda: (bot.corpus.copies_of(document_id), bot.corpus.gone_since(document_id))
+    return await desk.document(document_id, as_of)
+
+
+@api.get("/timeline", tags=["corpus"], summary="Dated events")
+async def get_timeline(query: Annotated[TimelineQuery, Query()], desk: AtDesk) -> TimelineOut:
+    """What was published, takes effect and ends, oldest first, each with its document and its phase, a page at a time."""
+    return await desk.timeline(query)
+
+
+unknown = APIRouter(include_in_schema=False)
+
+
+@unknown.api_route("/healthz", methods=ANY_METHOD)
+@unknown.api_route("/readyz", methods=ANY_METHOD)
+@unknown.api_route("/metrics", methods=ANY_METHOD)
+@unknown.api_route("/v1/{_:path}", methods=ANY_METHOD)
+async def refuse_unknown(request: Request) -> None:
+    """Answer, after all other routes, for every other path and method of the API, which the page would otherwise answer for."""
+    allowed = ", ".join(_methods_at(request))
+    if allowed:
+        detail = f"method: expected one of {allowed}; got {request.method}; correct the request"
+        raise HTTPException(405, detail, headers={"Allow": allowed})
+    path = route_path(request.scope)
+    raise NotFoundError(f"expected a route of this API; got {path[:80]}; GET /openapi.json lists them")
+
+
+def _methods_at(request: Request) -> list[str]:
+    """The methods that the path of a request can be asked with."""
+    paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
+    path = route_path(request.scope)
+    return sorted(
+        verb.upper() for template, item in paths.items() if compile_path(template)[0].match(path) for verb in item
     )
-    return schemas.DocumentTextOut.full(document, status, catalogue.lineage, copies=copies, gone_since=gone_since)
-
-
-@api.api_route("/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
-async def refuse_unknown(path: str) -> None:
-    """Answer for every other path below /v1, which the page would otherwise answer for."""
-    raise NotFoundError(f"expected a route of this API; got /v1/{path[:80]}; GET /openapi.json lists them")
 
 
 @health.get("/healthz", summary="Whether the process lives")
-async def get_healthz() -> schemas.Health:
+async def get_healthz() -> Health:
     """Always ok while the process answers at all."""
-    return schemas.Health(status="ok")
+    return Health(status="ok")
 
 
-@health.get("/readyz", summary="Whether an answer can be given", responses={503: {"model": schemas.Health}})
-async def get_readyz(request: Request, response: Response) -> schemas.Health:
-    """Ready once the model is loaded and the corpus holds passages."""
-    bot: Briefbot | None = request.app.state.bot
-    passages = await _in_thread(request, bot.corpus.count_passages) if bot else 0
-    if bot is None or passages == 0:
+@health.get(
+    "/readyz",
+    summary="Whether an answer can be given",
+    responses={503: {"model": Health, "description": "No answer can be given yet, or any more"}},
+)
+async def get_readyz(response: Response, desk: AtDesk) -> Health:
+    """Ready while a search of the corpus succeeds, and the service is not being stopped."""
+    found = await desk.probe()
+    if found.status != "ready":
         response.status_code = 503
-        return schemas.Health(status="starting", passages=passages)
-    catalogue = await _in_thread(request, bot.corpus.catalogue)
-    index = bot.index
-    version = await _in_thread(request, lambda: index.version) if index else None
-    is_current = index is not None and version == catalogue.version
-    return schemas.Health(
-        status="ready",
-        documents=len(catalogue.documents),
-        passages=passages,
-        model=str(bot.embedder.identity),
-        index="approximate" if is_current else "exact",
-        corpus_version=catalogue.version,
-    )
+    return found

@@ -3,32 +3,58 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+import re
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from briefbot import models
-from briefbot.status import Lineage
+
+_HALF = re.compile("[\ud800-\udfff]")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
-class _In(BaseModel):
+def _check_day(value: object) -> object:
+    """Refuse what pydantic would read as a day besides: moments, and numbers as seconds since 1970."""
+    if isinstance(value, dt.date) or (isinstance(value, str) and _DAY.fullmatch(value)):
+        return value
+    raise PydanticCustomError("day", "expected a date as YYYY-MM-DD", {"expected": "a date as YYYY-MM-DD"})
+
+
+Day = Annotated[dt.date, BeforeValidator(_check_day)]
+"""A day that is written YYYY-MM-DD and in no other way."""
+
+
+class In(BaseModel):
+    """A body or query: an unknown field is refused, and so is text that could not be sent back."""
+
     model_config = ConfigDict(extra="forbid")
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _check_characters(cls, value: object) -> object:
+        """JSON can escape half of a surrogate pair, which is no character and has no UTF-8."""
+        texts = value if isinstance(value, list) else [value]
+        if any(_HALF.search(text) for text in texts if isinstance(text, str)):
+            raise PydanticCustomError("half_character", "expected whole characters", {"expected": "whole characters"})
+        return value
 
-class _Out(BaseModel):
+
+class Out(BaseModel):
+    """A result; its fields do not change once it is made."""
+
     model_config = ConfigDict(frozen=True)
 
 
-class TurnIn(_In):
+class TurnIn(In):
     """One earlier message of the conversation."""
 
     role: Literal["user", "assistant"] = Field(description="Who said it", examples=["user"])
     content: str = Field(max_length=20_000, description="What was said", examples=["How much was Alibaba fined?"])
 
 
-class FiltersIn(_In):
+class FiltersIn(In):
     """What the answer may be drawn from; a field left out restricts nothing."""
 
     kind: list[models.Kind] = Field(default=[], description="Kinds of document", examples=[["law", "rule"]])
@@ -37,8 +63,8 @@ class FiltersIn(_In):
     language: list[models.Language] = Field(default=[], description="Languages of the source", examples=[["en"]])
     document_id: list[str] = Field(default=[], max_length=200, description="Document ids", examples=[["law-pipl-2021"]])
     status: list[models.Status] = Field(default=[], description="Status on the day asked", examples=[["in_force"]])
-    published_from: dt.date | None = Field(default=None, description="Earliest publication", examples=["2020-01-01"])
-    published_to: dt.date | None = Field(default=None, description="Latest publication", examples=["2024-12-31"])
+    published_from: Day | None = Field(default=None, description="Earliest publication", examples=["2020-01-01"])
+    published_to: Day | None = Field(default=None, description="Latest publication", examples=["2024-12-31"])
 
     def to_filters(self) -> models.Filters:
         """The same as the value the product works with."""
@@ -54,7 +80,7 @@ class FiltersIn(_In):
         )
 
 
-class QuestionIn(_In):
+class QuestionIn(In):
     """A question for the corpus."""
 
     question: str = Field(
@@ -62,33 +88,49 @@ class QuestionIn(_In):
         examples=["How much was Alibaba fined in April 2021, and by whom?"],
     )
     history: list[TurnIn] = Field(default=[], max_length=100, description="Earlier messages, oldest first")
-    as_of: dt.date | None = Field(
+    as_of: Day | None = Field(
         default=None, description="Answer with what was published by that day", examples=["2022-01-31"]
     )
     filters: FiltersIn = Field(default_factory=FiltersIn, description="What the answer may be drawn from")
-    mode: models.Mode = Field(default="auto", description="Who writes: the sources' own sentences, or a model")
+    mode: models.Mode = Field(
+        default="auto", description="Who writes: the sources' own sentences, or a model", examples=["auto"]
+    )
+    conversation_id: str | None = Field(
+        default=None,
+        max_length=80,
+        description="A conversation from POST /v1/conversations: it gives the earlier messages and keeps the answer",
+        examples=[None],
+    )
 
 
-class SearchIn(_In):
+class BatchIn(In):
+    """Questions that are answered each by itself."""
+
+    questions: list[QuestionIn] = Field(min_length=1, max_length=50, description="1 to 50 questions")
+
+
+class SearchIn(In):
     """A query for passages."""
 
     query: str = Field(description="1 to 2,000 characters after trimming", examples=["数据出境安全评估"])
-    top_k: Annotated[int, Field(ge=1, le=100)] = Field(default=10, description="How many passages at most")
-    as_of: dt.date | None = Field(default=None, description="Only what was published by that day")
+    top_k: Annotated[int, Field(strict=True, ge=1, le=100)] = Field(
+        default=10, description="How many passages at most", examples=[10]
+    )
+    as_of: Day | None = Field(default=None, description="Only what was published by that day", examples=["2022-01-31"])
     filters: FiltersIn = Field(default_factory=FiltersIn, description="What may be found")
 
 
-class FiltersOut(_Out):
+class FiltersOut(Out):
     """The filters that were applied; empty fields are left out."""
 
-    kind: list[str] | None = None
-    issuer: list[str] | None = None
-    topic: list[str] | None = None
-    language: list[str] | None = None
-    document_id: list[str] | None = None
-    status: list[str] | None = None
-    published_from: dt.date | None = None
-    published_to: dt.date | None = None
+    kind: list[str] | None = Field(default=None, description="Kinds of document", examples=[["law"]])
+    issuer: list[str] | None = Field(default=None, description="Codes of issuing bodies", examples=[["CAC"]])
+    topic: list[str] | None = Field(default=None, description="Topics", examples=[["data"]])
+    language: list[str] | None = Field(default=None, description="Languages of the source", examples=[["en"]])
+    document_id: list[str] | None = Field(default=None, description="Document ids", examples=[["law-pipl-2021"]])
+    status: list[str] | None = Field(default=None, description="Status on the day asked", examples=[["in_force"]])
+    published_from: dt.date | None = Field(default=None, description="Earliest publication", examples=["2020-01-01"])
+    published_to: dt.date | None = Field(default=None, description="Latest publication", examples=["2024-12-31"])
 
     @classmethod
     def of(cls, filters: models.Filters) -> FiltersOut:
@@ -105,28 +147,28 @@ class FiltersOut(_Out):
         )
 
 
-class DocumentOut(_Out):
+class DocumentOut(Out):
     """A document's metadata, with its status on the day asked about."""
 
-    id: str
-    title: str
-    title_zh: str | None
-    kind: models.Kind
-    issuer: list[str]
-    authority: models.Authority
-    force: models.Force
-    phase: models.Phase | None
-    stage: models.Stage
-    number: str | None
-    number_zh: str | None
-    published: dt.date | None
-    effective_from: dt.date | None
-    effective_to: dt.date | None
-    status: models.Status | None
-    language: models.Language
-    topics: list[str]
-    companies: list[str]
-    url: str | None
+    id: str = Field(description="Its id", examples=["law-pipl-2021"])
+    title: str = Field(description="Its title", examples=["Personal Information Protection Law"])
+    title_zh: str | None = Field(description="Its Chinese title", examples=["中华人民共和国个人信息保护法"])
+    kind: models.Kind = Field(description="Its kind", examples=["law"])
+    issuer: list[str] = Field(description="Codes of the bodies that issued it", examples=[["NPCSC"]])
+    authority: models.Authority = Field(description="How much weight it has", examples=["law"])
+    force: models.Force = Field(description="Whether it binds, or signals a policy", examples=["binding"])
+    phase: models.Phase | None = Field(description="The phase of the policy it belongs to", examples=["crackdown"])
+    stage: models.Stage = Field(description="Whether it is a draft", examples=["adopted"])
+    number: str | None = Field(description="Its official number", examples=["Presidential Order No. 91"])
+    number_zh: str | None = Field(description="Its official number in Chinese", examples=["主席令第九十一号"])
+    published: dt.date | None = Field(description="Day of publication, in China's time", examples=["2021-08-20"])
+    effective_from: dt.date | None = Field(description="First day in force", examples=["2021-11-01"])
+    effective_to: dt.date | None = Field(description="Last day in force", examples=[None])
+    status: models.Status | None = Field(description="Its legal status on the day asked about", examples=["in_force"])
+    language: models.Language = Field(description="Language of its text", examples=["en"])
+    topics: list[str] = Field(description="What it is about", examples=[["data"]])
+    companies: list[str] = Field(description="Companies it is about", examples=[["Didi"]])
+    url: str | None = Field(description="Where the original is", examples=["https://www.npc.gov.cn/"])
 
     @classmethod
     def of(cls, document: models.Document, status: models.Status | None) -> DocumentOut:
@@ -154,26 +196,33 @@ class DocumentOut(_Out):
         )
 
 
-class StatementOut(_Out):
+class StatementOut(Out):
     """A stretch of the answer that states facts: `text == answer.text[start:end]`."""
 
-    text: str
-    start: int
-    end: int
-    citations: list[int]
-    support: Literal["verbatim", "checked"]
+    text: str = Field(
+        description="The statement with its marks", examples=["SAMR fined Alibaba RMB 18.228 billion [1]."]
+    )
+    start: int = Field(description="Where it begins in the answer's text, in code points", examples=[0])
+    end: int = Field(description="Where it ends", examples=[44])
+    citations: list[int] = Field(description="The numbers of the citations behind it", examples=[[1]])
+    support: Literal["verbatim", "checked"] = Field(
+        description="`verbatim`: the source's own sentence; `checked`: written by a model and verified",
+        examples=["verbatim"],
+    )
 
 
-class CitationOut(_Out):
+class CitationOut(Out):
     """The exact words behind a mark: `quote == document.text[start:end]`, in Unicode code points."""
 
-    number: int
-    passage_id: str
-    quote: str
-    start: int
-    end: int
-    locator: str
-    document: DocumentOut
+    number: int = Field(description="The number of its mark", examples=[1])
+    passage_id: str = Field(
+        description="The passage it is from", examples=["event-2021-04-10-alibaba-fined:340faf93d171c108"]
+    )
+    quote: str = Field(description="The source's own words", examples=["SAMR fined Alibaba RMB 18.228 billion."])
+    start: int = Field(description="Where the quote begins in the document's text, in code points", examples=[1204])
+    end: int = Field(description="Where it ends", examples=[1243])
+    locator: str = Field(description="Where in the document it stands", examples=["Article 3"])
+    document: DocumentOut = Field(description="The document, with its status on the day asked about")
 
     @classmethod
     def of(cls, citation: models.Citation) -> CitationOut:
@@ -189,36 +238,53 @@ class CitationOut(_Out):
         )
 
 
-class NoticeOut(_Out):
+class NoticeOut(Out):
     """Something to know before relying on the answer."""
 
-    kind: str
-    message: str
-    document_id: str | None
+    kind: str = Field(description="What sort of notice it is", examples=["superseded_source"])
+    message: str = Field(
+        description="What to know, in the question's language", examples=["The source was replaced on 1 August 2022."]
+    )
+    document_id: str | None = Field(description="The document it is about", examples=["law-aml-2007"])
 
 
-class AnswerOut(_Out):
+class AnswerOut(Out):
     """A cited answer, or an abstention with its reason."""
 
-    id: str
-    question: str
-    standalone_question: str
-    language: models.Language
-    mode: models.AnswerMode
-    as_of: dt.date | None
-    filters: FiltersOut
-    abstained: bool
-    abstention_reason: models.AbstentionReason | None
-    text: str
-    statements: list[StatementOut]
-    citations: list[CitationOut]
-    notices: list[NoticeOut]
-    confidence: float
-    corpus_version: str
-    timings_ms: dict[str, float]
-    tokens: dict[str, int]
+    id: str = Field(description="Its id, for feedback", examples=["ans_5c1f0e"])
+    question: str = Field(description="The question as it was read", examples=["And Tencent?"])
+    standalone_question: str = Field(
+        description="The question with what it leans on in the history", examples=["How much was Tencent fined?"]
+    )
+    language: models.Language = Field(description="Language of question and answer", examples=["en"])
+    mode: models.AnswerMode = Field(
+        description="Who wrote it: the sources' own sentences, or a model", examples=["extractive"]
+    )
+    as_of: dt.date | None = Field(description="The day asked about", examples=["2022-01-31"])
+    filters: FiltersOut = Field(description="The filters that were applied")
+    abstained: bool = Field(description="Whether it is not answered", examples=[False])
+    abstention_reason: models.AbstentionReason | None = Field(description="Why it is not answered", examples=[None])
+    text: str = Field(description="The answer with marks", examples=["SAMR fined Alibaba RMB 18.228 billion [1]."])
+    statements: list[StatementOut] = Field(description="What the text states, in order")
+    citations: list[CitationOut] = Field(description="The words behind the marks, in the order of their numbers")
+    notices: list[NoticeOut] = Field(description="What to know before relying on it")
+    confidence: float = Field(
+        description="0 to 1, grows with how near the best evidence is; not a probability", examples=[0.93]
+    )
+    corpus_version: str = Field(description="Changes when an answer could change", examples=["sha256:9f2c"])
+    timings_ms: dict[str, float] = Field(
+        description="Milliseconds by stage", examples=[{"retrieve": 41.0, "compose": 6.5, "total": 47.5}]
+    )
+    tokens: dict[str, int] = Field(description="Tokens a model read and wrote; empty without a model", examples=[{}])
     history: list[TurnIn] = Field(default=[], description="The earlier messages it was asked with")
-    settings: dict[str, str] = Field(default={}, description="What else it depends on; `briefbot verify` replays it")
+    settings: dict[str, str] = Field(
+        default={},
+        description="What else it depends on; `briefbot verify` replays it",
+        examples=[{"briefbot": "0.1.0", "embedding_model": "multilingual-e5-small-q4:c9583b4795fb37af"}],
+    )
+    conversation_id: str | None = Field(
+        default=None, description="The conversation that keeps it", examples=["conv_3f1c"]
+    )
 
     @classmethod
     def of(cls, answer: models.Answer) -> AnswerOut:
@@ -257,40 +323,48 @@ class AnswerOut(_Out):
         )
 
 
-class ClaimIn(_In):
+class ClaimIn(In):
     """A claim to check against the corpus."""
 
     claim: str = Field(
         description="1 to 2,000 characters after trimming, in English or Chinese",
         examples=["SAMR fined Alibaba RMB 34 billion in 2022."],
     )
-    as_of: dt.date | None = Field(default=None, description="Check with what was published by that day")
+    as_of: Day | None = Field(
+        default=None, description="Check with what was published by that day", examples=["2022-01-31"]
+    )
     filters: FiltersIn = Field(default_factory=FiltersIn, description="What the evidence may be drawn from")
 
 
-class DifferenceOut(_Out):
+class DifferenceOut(Out):
     """What the claim states, and what the source of a citation has in its place."""
 
-    kind: models.DifferenceKind
-    stated: str
-    found: str
-    citation: int
+    kind: models.DifferenceKind = Field(description="What differs", examples=["number"])
+    stated: str = Field(description="What the claim states", examples=["34 billion"])
+    found: str = Field(description="What the source has in its place", examples=["18.228 billion"])
+    citation: int = Field(description="The number of the source's citation", examples=[1])
 
 
-class CheckOut(_Out):
+class CheckOut(Out):
     """A verdict on a claim, with the words that bear on it; those of higher authority first."""
 
-    claim: str
-    language: models.Language
-    verdict: models.Verdict
-    likelihoods: dict[models.Verdict, float] = Field(description="How clear the verdict is; they sum to 1")
-    text: str = Field(description="The verdict in a sentence, with the differences")
-    differences: list[DifferenceOut]
-    citations: list[CitationOut]
-    as_of: dt.date | None
-    filters: FiltersOut
-    corpus_version: str
-    timings_ms: dict[str, float]
+    claim: str = Field(description="The claim as it was read", examples=["SAMR fined Alibaba RMB 34 billion in 2022."])
+    language: models.Language = Field(description="Language of the claim", examples=["en"])
+    verdict: models.Verdict = Field(description="What the corpus says of it", examples=["contradicted"])
+    likelihoods: dict[models.Verdict, float] = Field(
+        description="How clear the verdict is; they sum to 1",
+        examples=[{"supported": 0.085, "contradicted": 0.573, "partly": 0.04, "not_found": 0.302}],
+    )
+    text: str = Field(
+        description="The verdict in a sentence, with the differences",
+        examples=["The corpus contradicts this claim. The claim has “34 billion”, the source “18.228 billion” [1]."],
+    )
+    differences: list[DifferenceOut] = Field(description="Where claim and sources differ")
+    citations: list[CitationOut] = Field(description="The words that bear on it, those of higher authority first")
+    as_of: dt.date | None = Field(description="The day asked about", examples=["2022-01-31"])
+    filters: FiltersOut = Field(description="The filters that were applied")
+    corpus_version: str = Field(description="Changes when a verdict could change", examples=["sha256:9f2c"])
+    timings_ms: dict[str, float] = Field(description="Milliseconds by stage", examples=[{"total": 52.0}])
 
     @classmethod
     def of(cls, check: models.Check) -> CheckOut:
@@ -313,18 +387,18 @@ class CheckOut(_Out):
         )
 
 
-class ScoredPassageOut(_Out):
+class ScoredPassageOut(Out):
     """A passage that was found, with its span in the document's text."""
 
-    passage_id: str
-    document_id: str
-    text: str
-    start: int
-    end: int
-    locator: str
-    score: float
-    rank: int
-    found_by: list[models.FoundBy]
+    passage_id: str = Field(description="Its id", examples=["rule-export-assessment-2022:df5968ceb392c928"])
+    document_id: str = Field(description="The document it is from", examples=["rule-export-assessment-2022"])
+    text: str = Field(description="Its text", examples=["Article 19 of the Assessment Measures defines …"])
+    start: int = Field(description="Where it begins in the document's text, in code points", examples=[812])
+    end: int = Field(description="Where it ends", examples=[1340])
+    locator: str = Field(description="Where in the document it stands", examples=["Articles 19 and 20"])
+    score: float = Field(description="How well it fits; comparable within one search", examples=[7.41])
+    rank: int = Field(description="1 is best", examples=[1])
+    found_by: list[models.FoundBy] = Field(description="What found it", examples=[["dense", "lexical"]])
 
     @classmethod
     def of(cls, found: models.ScoredPassage) -> ScoredPassageOut:
@@ -343,139 +417,75 @@ class ScoredPassageOut(_Out):
         )
 
 
-class SearchOut(_Out):
+class SourcesOut(Out):
+    """What an answer will be drawn from: the first event of a stream."""
+
+    passages: list[ScoredPassageOut] = Field(description="The passages found, best first")
+    documents: list[DocumentOut] = Field(description="The documents they are from, in the order of their first passage")
+    filters: FiltersOut = Field(description="The filters that were applied")
+    as_of: dt.date | None = Field(description="The day asked about", examples=["2022-01-31"])
+
+
+class DeltaOut(Out):
+    """The next piece of the answer's text; what was sent is never taken back."""
+
+    text: str = Field(description="The piece", examples=["SAMR fined Alibaba RMB 18.228 billion [1]."])
+
+
+class SearchOut(Out):
     """Passages, best first, with the filters and the date that were applied."""
 
-    passages: list[ScoredPassageOut]
-    filters: FiltersOut
-    as_of: dt.date | None
-
-
-class DocumentListOut(_Out):
-    """A page of documents; `total` counts all that match."""
-
-    documents: list[DocumentOut]
-    total: int
-    limit: int
-    offset: int
-    filters: FiltersOut
-    as_of: dt.date | None
-
-
-class EdgeOut(_Out):
-    """A link from or to another document, with the words that state it."""
-
-    type: models.EdgeType
-    direction: Literal["out", "in"]
-    document_id: str
-    words: str
-
-
-class SourceOut(_Out):
-    """A public text that confirms facts of the document."""
-
-    publisher: str
-    title: str
-    url: str | None
-    date: dt.date | None
-    confirms: list[str]
-
-
-class DocumentTextOut(DocumentOut):
-    """A document with its full text, its links both ways and its sources."""
-
-    text: str
-    edges: list[EdgeOut]
-    sources: list[SourceOut]
-    checked_on: dt.date | None
-    gone_since: str | None = Field(
-        default=None, description="When the page it was fetched from was found to be gone, UTC"
-    )
-
-    @classmethod
-    def full(
-        cls,
-        document: models.Document,
-        status: models.Status | None,
-        lineage: Lineage,
-        *,
-        copies: Sequence[models.Document] = (),
-        gone_since: str | None = None,
-    ) -> DocumentTextOut:
-        """From the value the product works with; `copies` are shown as sources that confirm nothing."""
-        outgoing = [
-            EdgeOut(type=edge.type, direction="out", document_id=edge.target, words=edge.words)
-            for edge in document.edges
-        ]
-        incoming = [
-            EdgeOut(type=edge.type, direction="in", document_id=other.id, words=edge.words)
-            for _, other in lineage.incoming(document.id)
-            for edge in other.edges
-            if edge.target == document.id
-        ]
-        sources = [
-            SourceOut(
-                publisher=source.publisher,
-                title=source.title,
-                url=source.url,
-                date=source.date,
-                confirms=list(source.confirms),
-            )
-            for source in document.sources
-        ]
-        return cls(
-            **DocumentOut.of(document, status).model_dump(),
-            text=document.text,
-            edges=outgoing + list({(edge.type, edge.document_id, edge.words): edge for edge in incoming}.values()),
-            sources=sources + [_source_of(copy) for copy in copies],
-            checked_on=document.checked_on,
-            gone_since=gone_since,
-        )
-
-
-def _source_of(copy: models.Document) -> SourceOut:
-    """A copy of a document as one of its sources, named by who published it."""
-    stated = copy.sources[0].publisher if copy.sources else None
-    host = urlsplit(copy.url).hostname if copy.url else None
-    return SourceOut(
-        publisher=stated or host or "file", title=copy.title, url=copy.url, date=copy.published, confirms=[]
-    )
-
-
-class IngestResultOut(_Out):
-    """What became of one file."""
-
-    source: str = Field(description="The file, or a file of an archive", examples=["notice.pdf"])
-    outcome: Literal["added", "updated", "unchanged", "duplicate", "gone", "refused"]
-    document_id: str | None = Field(description="The document it is in the corpus")
-    reason: str | None = Field(description="Why it was refused")
-    duplicate_of: str | None = Field(description="The document that stands for it")
-
-
-class IngestReportOut(_Out):
-    """What became of each file, and how many came to which end."""
-
-    results: list[IngestResultOut]
-    counts: dict[str, int]
+    passages: list[ScoredPassageOut] = Field(description="The passages, best first")
+    filters: FiltersOut = Field(description="The filters that were applied")
+    as_of: dt.date | None = Field(description="The day asked about", examples=["2022-01-31"])
 
 
 class Problem(BaseModel):
     """An error as RFC 9457 has it, with what was expected and what was got."""
 
-    type: str = Field(description="A stable name for this sort of error", examples=["about:blank#invalid-request"])
+    type: str = Field(
+        description="A stable name for this sort of error", examples=["urn:briefbot:problem:invalid-request"]
+    )
     title: str = Field(description="What sort of error it is", examples=["Invalid request"])
     status: int = Field(description="The HTTP status", examples=[422])
-    detail: str = Field(description="One line: what was expected, what was got, what to do")
-    expected: str | None = Field(default=None, description="What would have been right")
-    got: str | None = Field(default=None, description="What was sent")
+    detail: str = Field(
+        description="One line: what was expected, what was got, what to do",
+        examples=["question: expected 1 to 2,000 characters; got 0; ask something"],
+    )
+    expected: str | None = Field(
+        default=None, description="What would have been right", examples=["1 to 2,000 characters"]
+    )
+    got: str | None = Field(default=None, description="What was sent", examples=["0"])
 
 
-class Health(_Out):
-    """Whether the service lives, and whether it can answer."""
+class ErrorOut(Out):
+    """An error as the clients of OpenAI's API read it."""
 
-    status: Literal["ok", "ready", "starting"]
-    documents: int | None = None
-    passages: int | None = None
-    model: str | None = None
-    index: Literal["approximate", "exact"] | None = None
-    corpus_version: str | None = None
+    message: str = Field(
+        description="The problem's `detail`",
+        examples=["messages: expected a last one of role user; got assistant; put the question last"],
+    )
+    type: Literal["invalid_request_error", "server_error"] = Field(
+        description="Whether the request or the service is at fault", examples=["invalid_request_error"]
+    )
+    param: str | None = Field(description="The field that is at fault", examples=["messages"])
+    code: str = Field(description="A stable name for this sort of error", examples=["invalid_request"])
+
+
+class CompletionProblem(Problem):
+    """A problem of the OpenAI-compatible routes, with the error as the clients of that API read it."""
+
+    error: ErrorOut = Field(description="The same once more, in that API's shape")
+
+
+class BatchItemOut(Out):
+    """What became of one question: its answer, or why there is none."""
+
+    answer: AnswerOut | None = Field(description="The answer, or an abstention")
+    problem: Problem | None = Field(description="Why there is neither")
+
+
+class BatchOut(Out):
+    """One item for each question, in their order."""
+
+    answers: list[BatchItemOut] = Field(description="In the order of the questions")

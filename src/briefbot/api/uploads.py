@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
 import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-import anyio.to_thread
-from fastapi import APIRouter, Depends, Header, Request, UploadFile
+from fastapi import APIRouter, File, UploadFile
 from fastapi.concurrency import run_in_threadpool
 
 from briefbot.answering import Briefbot
-from briefbot.api import schemas
-from briefbot.api.routes import Bot
-from briefbot.errors import AccessError, UsageError
+from briefbot.api.corpus_schemas import IngestReportOut
+from briefbot.api.routes import PROBLEMS, Bot
+from briefbot.errors import UsageError
 from briefbot.ingest.pipeline import Ingestor
 from briefbot.ingest.readers.formats import ARCHIVES, LARGEST_FILE_BYTES, READERS
 from briefbot.ingest.reports import IngestResult, report_as_json
-from briefbot.settings import Settings
 
 MOST_FILES = 20
 LARGEST_UPLOAD_BYTES = LARGEST_FILE_BYTES + 1_000_000
@@ -33,35 +29,20 @@ _UNSAFE = re.compile(r"[^\w.()（）《》 -]+")
 
 uploads = APIRouter(prefix="/v1")
 
-
-def check_key(request: Request, authorization: Annotated[str | None, Header()] = None) -> None:
-    """Raise `AccessError` unless the request has the service's key; keys are compared by their hashes, in constant time."""
-    settings: Settings = request.app.state.settings
-    if settings.api_key is None:
-        raise AccessError(
-            "expected a service that takes documents; this one has no key; set BRIEFBOT_API_KEY and start it again"
-        )
-    given = (authorization or "").removeprefix("Bearer ").strip()
-    hashes = [hashlib.sha256(key.encode()).digest() for key in (given, settings.api_key.get_secret_value())]
-    if not hmac.compare_digest(*hashes):
-        raise AccessError(
-            "authorization: expected `Bearer` and the service's key; got another or none; send BRIEFBOT_API_KEY"
-        )
+Files = Annotated[
+    list[UploadFile],
+    File(description=f"1 to {MOST_FILES} files, each with a name of its own; archives are taken apart"),
+]
 
 
 @uploads.post(
     "/documents",
     tags=["corpus"],
     summary="Add or update documents",
-    dependencies=[Depends(check_key)],
     max_body_size=LARGEST_UPLOAD_BYTES,
-    responses={
-        401: {"model": schemas.Problem, "description": "No key, or another one"},
-        413: {"model": schemas.Problem, "description": "The files are too large"},
-        503: {"model": schemas.Problem, "description": "Another process is writing"},
-    },
+    responses=PROBLEMS,
 )
-async def post_documents(files: list[UploadFile], bot: Bot, request: Request) -> schemas.IngestReportOut:
+async def post_documents(files: Files, bot: Bot) -> IngestReportOut:
     """Take in files as `briefbot ingest` does; a file of a name that was sent before is a new version of it.
 
     The answer comes when all are taken in or refused, each with its reason.
@@ -75,9 +56,9 @@ async def post_documents(files: list[UploadFile], bot: Bot, request: Request) ->
     for name, file in zip(names, files, strict=True):
         await run_in_threadpool(_keep, folder / name, file)
     paths = [folder / name for name in names]
-    results = await anyio.to_thread.run_sync(lambda: _take_in(bot, paths), limiter=request.app.state.limiter)
+    results = await run_in_threadpool(_take_in, bot, paths)
     report = report_as_json([_without_folder(result, folder) for result in results])
-    return schemas.IngestReportOut.model_validate(report)
+    return IngestReportOut.model_validate(report)
 
 
 def make_name(name: str) -> str:

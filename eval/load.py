@@ -1,0 +1,326 @@
+"""The service under load: users who stream answers and think between them, more users than it can serve, and streams that are cut.
+
+The users share the machine with the service, so they are plain sockets: an HTTP library would take a good part of a core itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import re
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from briefbot.errors import ConfigurationError, UsageError
+
+ANSWER_SECONDS = 60.0
+"""A user gives an answer up after so long, which counts as an error."""
+
+_REFUSALS = frozenset((429, 503))
+_READY = re.compile(r"ready: page (http://\S+?)/ ")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPlan:
+    """How hard the service is pressed."""
+
+    users: int = 50
+    overload_users: int = 200
+    cut_streams: int = 200
+    seconds: float = 60.0
+    think_seconds: float = 1.0
+    seed: int = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What is expected of it."""
+
+    first_event_p95_ms: float = 1500.0
+    recovery_seconds: float = 10.0
+    cut_seconds: float = 5.0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of the requests of one phase; milliseconds from sending to the first event and to the end."""
+
+    name: str
+    seconds: float = 0.0
+    first_ms: list[float] = field(default_factory=list)
+    whole_ms: list[float] = field(default_factory=list)
+    refused: Counter[int] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+    repeated: int = 0
+
+    def summary(self) -> dict[str, object]:
+        """The figures as JSON has them."""
+        return {
+            "phase": self.name,
+            "answers": len(self.whole_ms),
+            "answers_per_second": round(len(self.whole_ms) / self.seconds, 2) if self.seconds else None,
+            "first_event_ms": _percentiles(self.first_ms),
+            "answer_ms": _percentiles(self.whole_ms),
+            "refused": {str(status): count for status, count in sorted(self.refused.items())},
+            "errors": dict(self.errors),
+            "asked_before": round(self.repeated / max(1, len(self.whole_ms)), 3),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """The figures of every phase, and the targets that were missed."""
+
+    phases: Sequence[dict[str, object]]
+    cpu_seconds_per_answer: float | None
+    client_cpu_seconds_per_answer: float
+    missed: Sequence[str]
+
+    def as_json(self) -> dict[str, object]:
+        """Everything, as JSON has it."""
+        return asdict(self)
+
+
+def _percentiles(values: Sequence[float]) -> dict[str, float] | None:
+    if len(values) < 2:
+        return None
+    cuts = statistics.quantiles(values, n=100, method="inclusive")
+    return {name: round(cuts[at], 1) for name, at in (("p50", 49), ("p95", 94), ("p99", 98))}
+
+
+@contextmanager
+def started_service(home: Path | None = None) -> Iterator[tuple[str, int]]:
+    """A service of this installation on a free port of loopback: its URL and process id; raises `ConfigurationError`."""
+    environment = {**os.environ, "BRIEFBOT_LOG_LEVEL": "WARNING"}
+    if home is not None:
+        environment["BRIEFBOT_HOME"] = str(home)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "briefbot", "serve", "--host", "127.0.0.1", "--port", "0"],
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield _await_ready(process), process.pid
+    finally:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=20)
+        process.kill()
+
+
+def _await_ready(process: subprocess.Popen[str]) -> str:
+    said = ""
+    for line in process.stderr or ():
+        said = line.strip() or said
+        found = _READY.search(line)
+        if found:
+            return found[1]
+    raise ConfigurationError(f"expected a service that starts; got one that ended: {said[:200]}; see `briefbot serve`")
+
+
+async def press(url: str, questions: Sequence[str], plan: LoadPlan, targets: Targets, pid: int | None) -> LoadReport:
+    """All phases in turn against a service; `pid` is its process, None where it is not ours."""
+    if not questions:
+        raise UsageError("questions: expected some to ask; got none; check the case files")
+    before, client_before = _cpu_seconds(pid), _own_cpu_seconds()
+    await _ask(url, questions[0], Outcome("warm-up"))
+    steady = await _users(url, questions, plan, plan.users, "steady")
+    after, client_after = _cpu_seconds(pid), _own_cpu_seconds()
+    answers = max(1, len(steady.whole_ms))
+    overload = await _users(url, questions, plan, plan.overload_users, "overload")
+    recovery = await _recover(url, questions, statistics.median(steady.first_ms or [0.0]), targets)
+    cut = await _cut(url, questions, plan, targets)
+    missed = list(_missed(steady, overload, recovery, cut, targets))
+    return LoadReport(
+        phases=[steady.summary(), overload.summary(), recovery, cut],
+        cpu_seconds_per_answer=round((after - before) / answers, 4)
+        if before is not None and after is not None
+        else None,
+        client_cpu_seconds_per_answer=round((client_after - client_before) / answers, 4),
+        missed=missed,
+    )
+
+
+def _missed(
+    steady: Outcome, overload: Outcome, recovery: dict[str, object], cut: dict[str, object], targets: Targets
+) -> Iterator[str]:
+    first = _percentiles(steady.first_ms)
+    if steady.errors or steady.refused:
+        yield f"steady: expected answers only; got {dict(steady.errors)} and {dict(steady.refused)}"
+    if first is None or first["p95"] > targets.first_event_p95_ms:
+        yield f"steady: expected a first event within {targets.first_event_p95_ms:g} ms (p95); got {first and first['p95']}"
+    if overload.errors or not set(overload.refused) <= _REFUSALS:
+        yield f"overload: expected answers, 429 or 503 only; got {dict(overload.errors)} and {dict(overload.refused)}"
+    if recovery["seconds"] is None:
+        yield f"recovery: expected the service to be as fast as before within {targets.recovery_seconds:g} s; it was not"
+    if cut["in_flight"] != 0:
+        yield f"cut: expected nothing in flight after {targets.cut_seconds:g} s; got {cut['in_flight']}"
+
+
+async def _users(url: str, questions: Sequence[str], plan: LoadPlan, users: int, name: str) -> Outcome:
+    """So many users at once, each in an order of its own, for the time of the plan."""
+    outcome = Outcome(name)
+    asked: set[str] = set()
+    ends = time.monotonic() + plan.seconds
+
+    async def user(number: int) -> None:
+        order = random.Random(f"{plan.seed}-{name}-{number}")  # noqa: S311 - an order, no secret
+        await asyncio.sleep(order.random() * plan.think_seconds)
+        while time.monotonic() < ends:
+            question = order.choice(questions)
+            answers = len(outcome.whole_ms)
+            wait = await _ask(url, question, outcome)
+            if len(outcome.whole_ms) > answers:
+                outcome.repeated += question in asked
+                asked.add(question)
+            await asyncio.sleep(max(wait, plan.think_seconds))
+
+    started = time.monotonic()
+    await asyncio.gather(*(user(number) for number in range(users)))
+    outcome.seconds = time.monotonic() - started
+    return outcome
+
+
+async def _ask(url: str, question: str, outcome: Outcome) -> float:
+    """Stream one answer; the seconds that a refusal asks to wait, 0 after an answer."""
+    started = time.perf_counter()
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS), _posted(url, question) as (status, headers, reader):
+            if status != 200:
+                outcome.refused[status] += 1
+                if status in _REFUSALS and "retry-after" not in headers:
+                    outcome.errors["refused without Retry-After"] += 1
+                return float(headers.get("retry-after", 1))
+            name = ""
+            async for line in _lines(reader):
+                if line.startswith(b"event: "):
+                    name = line[7:].decode()
+                    if name == "sources":
+                        outcome.first_ms.append(1000 * (time.perf_counter() - started))
+            if name == "answer":
+                outcome.whole_ms.append(1000 * (time.perf_counter() - started))
+            else:
+                outcome.errors[f"ended with {name or 'nothing'}"] += 1
+    except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError) as error:
+        outcome.errors[type(error).__name__] += 1
+    return 0.0
+
+
+async def _recover(url: str, questions: Sequence[str], usual_ms: float, targets: Targets) -> dict[str, object]:
+    """Seconds until one user is answered as fast as under the steady load."""
+    started = time.monotonic()
+    while (waited := time.monotonic() - started) < 3 * targets.recovery_seconds:
+        probe = Outcome("recovery")
+        await _ask(url, questions[0], probe)
+        if probe.first_ms and probe.first_ms[0] <= max(usual_ms, 500.0):
+            seconds = time.monotonic() - started
+            return {"phase": "recovery", "seconds": round(seconds, 2) if seconds <= targets.recovery_seconds else None}
+        await asyncio.sleep(0.5 if waited else 0.0)
+    return {"phase": "recovery", "seconds": None}
+
+
+async def _cut(url: str, questions: Sequence[str], plan: LoadPlan, targets: Targets) -> dict[str, object]:
+    """Streams closed at their first event, all at once; what is still in flight after a while."""
+    order = random.Random(plan.seed)  # noqa: S311 - an order, no secret
+    seen: Counter[str] = Counter()
+
+    async def cut(question: str) -> None:
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS), _posted(url, question) as (status, _, reader):
+                seen["refused" if status in _REFUSALS else "opened"] += 1
+                async for line in _lines(reader):
+                    if line.startswith(b"event: "):
+                        seen["cut"] += 1
+                        return
+        except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError) as error:
+            seen[type(error).__name__] += 1
+
+    await asyncio.gather(*(cut(order.choice(questions)) for _ in range(plan.cut_streams)))
+    started = time.monotonic()
+    in_flight = await _in_flight(url)
+    while in_flight and time.monotonic() - started < targets.cut_seconds:
+        await asyncio.sleep(0.2)
+        in_flight = await _in_flight(url)
+    return {"phase": "cut", **seen, "in_flight": in_flight, "seconds": round(time.monotonic() - started, 2)}
+
+
+async def _in_flight(url: str) -> int:
+    """Questions that wait or are answered, as the service's metrics tell it."""
+    async with _opened(url, b"GET /metrics") as (status, _, reader):
+        if status != 200:
+            raise UsageError(f"{url}/metrics: expected 200; got {status}; measure a service that needs no key")
+        lines = [line.decode() async for line in _lines(reader)]
+    gauges = [line for line in lines if line.startswith(("briefbot_queue_running ", "briefbot_queue_waiting "))]
+    return sum(int(float(line.split()[1])) for line in gauges)
+
+
+Answering = tuple[int, dict[str, str], asyncio.StreamReader]
+
+
+def _posted(url: str, question: str) -> AbstractAsyncContextManager[Answering]:
+    return _opened(url, b"POST /v1/answer/stream", json.dumps({"question": question, "mode": "extractive"}).encode())
+
+
+@asynccontextmanager
+async def _opened(url: str, head: bytes, body: bytes = b"") -> AsyncIterator[Answering]:
+    """One request on a connection of its own: status, headers and the body to be read."""
+    parts = urlsplit(url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port or 80, limit=1 << 20)
+    try:
+        writer.write(
+            head
+            + f" HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n".encode()
+            + f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+        await writer.drain()
+        status = int((await reader.readline()).split()[1])
+        headers = {}
+        while line := (await reader.readline()).strip():
+            name, _, value = line.decode("latin-1").partition(":")
+            headers[name.lower()] = value.strip()
+        yield status, headers, reader
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+
+async def _lines(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    """The lines of a body; what divides its chunks is left in, as no line of ours looks like it."""
+    while line := await reader.readline():
+        yield line.rstrip(b"\r\n")
+
+
+def _cpu_seconds(pid: int | None) -> float | None:
+    """Processor time of a process, on Linux."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _own_cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def render_load(report: LoadReport) -> Iterator[str]:
+    """The figures as lines."""
+    for phase in report.phases:
+        yield ", ".join(f"{name}: {value}" for name, value in phase.items())
+    yield f"processor seconds an answer: service {report.cpu_seconds_per_answer}, users {report.client_cpu_seconds_per_answer}"
+    yield from (f"missed: {line}" for line in report.missed)

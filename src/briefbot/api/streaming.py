@@ -1,0 +1,54 @@
+"""POST /v1/answer/stream: an answer as server-sent events while it is made."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from anyio.streams.memory import MemoryObjectReceiveStream
+from fastapi import APIRouter, Depends
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from briefbot.api import schemas
+from briefbot.api.desk import Event
+from briefbot.api.routes import PROBLEMS, AtDesk, Owner
+
+stream = APIRouter(prefix="/v1", responses=PROBLEMS)
+
+_EVENTS: dict[str, Any] = {
+    "description": (
+        "Server-sent events: `sources` once, `delta` for each piece of text, then `answer` with the whole answer as "
+        "`POST /v1/answer` gives it, or `error` with a problem. Comments keep the connection alive."
+    ),
+    "content": {
+        "text/event-stream": {
+            "example": 'event: delta\ndata: {"text":"SAMR fined Alibaba RMB 18.228 billion [1]."}\n\n',
+        }
+    },
+}
+
+
+async def _open_stream(
+    body: schemas.QuestionIn, desk: AtDesk, owner: Owner
+) -> AsyncIterator[MemoryObjectReceiveStream[Event]]:
+    """Hold a turn and the work until the response is over; faults raised here are still ordinary responses."""
+    async with desk.streaming(body, owner) as events:
+        yield events
+
+
+@stream.post(
+    "/answer/stream",
+    tags=["answers"],
+    summary="Answer a question as it is written",
+    response_class=EventSourceResponse,
+    responses={200: _EVENTS},
+)
+async def post_answer_stream(
+    events: Annotated[MemoryObjectReceiveStream[Event], Depends(_open_stream)],
+) -> AsyncIterator[ServerSentEvent]:
+    """The sources as soon as they are found, the text as soon as it is final, then the whole answer.
+
+    Each statement is verified before it is sent: nothing that was sent is taken back, and no mark is split.
+    """
+    async for event in events:
+        yield ServerSentEvent(event=event.name, raw_data=event.data.model_dump_json())

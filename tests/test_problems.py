@@ -1,0 +1,279 @@
+"""Problems: their shape on our own routes and on OpenAI's, and that no JSON, however odd, is more than a malformed request."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import httpx2
+import openai
+import pytest
+from fastapi.testclient import TestClient
+from pydantic import SecretStr
+
+from briefbot.api import schemas
+from briefbot.api.app import create_app
+from briefbot.api.completion_schemas import CompletionIn
+from briefbot.api.problems import describe_error
+from briefbot.settings import Settings
+
+KEY = "a-key-for-tests-only"
+CHAT: dict[str, Any] = {"model": "briefbot", "messages": [{"role": "user", "content": "What happened to Didi?"}]}
+DEEP = 20_000
+
+ODD_BODIES = {
+    "nothing": b"",
+    "not a number as the question": b'{"question": NaN}',
+    "not a number where a day is wanted": b'{"question": "Didi", "as_of": NaN}',
+    "infinity": b'{"question": "Didi", "history": -Infinity}',
+    "half a surrogate pair in the question": b'{"question": "\\ud800 Didi"}',
+    "half a surrogate pair as a mode": b'{"question": "Didi", "mode": "\\udfff"}',
+    "half a surrogate pair as a field": b'{"question": "Didi", "\\ud800": 1}',
+    "half a surrogate pair as a filter": b'{"question": "Didi", "filters": {"\\udc00": ["x"]}}',
+    "half a surrogate pair among the filters": b'{"question": "Didi", "filters": {"issuer": ["\\ud83d"]}}',
+    "half a surrogate pair as a conversation": b'{"question": "Didi", "conversation_id": "\\ud800"}',
+    "half a surrogate pair before it": b'{"question": "Didi?", "history": [{"role": "user", "content": "\\udbff"}]}',
+    "lists, deep": b'{"question": ' + b"[" * DEEP + b"]" * DEEP + b"}",
+    "objects, deep": b'{"question": "Didi", "filters": ' + b'{"a":' * DEEP + b"1" + b"}" * DEEP + b"}",
+    "lists, as deep as a parser goes": b'{"question": ' + b"[" * 900 + b"]" * 900 + b"}",
+    "lists, open": b"[" * DEEP,
+    "a field twice": b'{"question": "x", "question": "What happened to Didi?"}',
+    "a field twice, the last one wrong": b'{"question": "What happened to Didi?", "question": 1}',
+    "an integer of 5,000 digits": b'{"question": "Didi", "as_of": ' + b"9" * 5000 + b"}",
+    "an integer of 4,000 digits": b'{"question": ' + b"9" * 4000 + b"}",
+    "a float out of range": b'{"question": 1e999}',
+    "a byte order mark": b'\xef\xbb\xbf{"question": "What happened to Didi?"}',
+    "utf-16": '{"question": "滴滴怎么了？"}'.encode("utf-16"),
+    "utf-32": '{"question": "滴滴怎么了？"}'.encode("utf-32"),
+    "latin-1": '{"question": "Café?"}'.encode("latin-1"),
+    "utf-8, cut": '{"question": "滴'.encode()[:-1],
+    "a zero byte": b'{"question": "Didi\\u0000 fined"}',
+    "only zero bytes": b'{"question": "\\u0000\\u0000"}',
+    "a list": b"[]",
+    "null": b"null",
+    "a word": b'"Didi"',
+    "two values": b'{"question": "Didi"}{"question": "Didi"}',
+    "a comment": b'{"question": "Didi" /* fined */}',
+    "single quotes": b"{'question': 'Didi'}",
+    "a name of 100,000 characters": b'{"question": "Didi", "' + b"x" * 100_000 + b'": 1}',
+    "10,000 unknown fields": json.dumps({"question": "Didi", **{f"f{n}": n for n in range(10_000)}}).encode(),
+    "right to left and joined": '{"question": "\u202eDidi\u200d\u2066 fined\ufeff?"}'.encode(),
+    "characters of four bytes": '{"question": "𠀀𠀁 滴滴 🀄️"}'.encode(),
+}
+
+
+def refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def read_strictly(text: str) -> Any:
+    """JSON as RFC 8259 has it: no NaN, no Infinity."""
+    return json.loads(text, parse_constant=refuse_constant)
+
+
+@pytest.mark.parametrize("path", ["/v1/answer", "/v1/answer/stream"])
+@pytest.mark.parametrize("body", ODD_BODIES.values(), ids=ODD_BODIES.keys())
+def test_odd_json_is_answered_or_refused_and_never_breaks_the_service(service: str, path: str, body: bytes) -> None:
+    headers = {"content-type": "application/json"}
+    response = httpx2.post(f"{service}{path}", content=body, headers=headers, timeout=60, trust_env=False)
+    assert response.status_code in {200, 400, 404, 422}, response.text
+    if response.status_code == 200:
+        assert path.endswith("stream") or read_strictly(response.text)["id"]
+        return
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = schemas.Problem.model_validate(read_strictly(response.text))
+    assert problem.status == response.status_code
+    assert len(problem.detail) < 600
+    assert "\n" not in problem.detail
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/search", b'{"query": "\\ud800 data"}'),
+        ("/v1/check", b'{"claim": "\\ud800 data"}'),
+        ("/v1/answers", b'{"questions": [{"question": "Didi?", "filters": {"topic": ["\\ud800"]}}]}'),
+        ("/v1/feedback", b'{"answer_id": "\\ud800", "rating": 1}'),
+        ("/v1/feedback", b'{"answer_id": "ans_x", "rating": 1, "comment": "\\ud800"}'),
+        ("/v1/chat/completions", b'{"model": "\\ud800", "messages": [{"role": "user", "content": "x"}]}'),
+        ("/v1/chat/completions", b'{"model": "briefbot", "messages": [{"role": "user", "content": "\\ud800"}]}'),
+    ],
+)
+def test_half_a_character_is_refused_by_every_route(service: str, path: str, body: bytes) -> None:
+    headers = {"content-type": "application/json"}
+    response = httpx2.post(f"{service}{path}", content=body, headers=headers, trust_env=False)
+    assert response.status_code in {400, 422}, response.text
+    assert read_strictly(response.text)["expected"] == "whole characters"
+
+
+def as_chat(body: bytes) -> bytes:
+    """The same oddity where a chat completion is asked for."""
+    return b'{"model": "briefbot", "messages": [{"role": "user", "content": "Didi"}], "metadata": ' + body + b"}"
+
+
+@pytest.mark.parametrize("body", ODD_BODIES.values(), ids=ODD_BODIES.keys())
+def test_odd_json_for_a_completion_is_refused_as_openai_refuses(service: str, body: bytes) -> None:
+    for sent in (body, as_chat(body)):
+        headers = {"content-type": "application/json"}
+        url = f"{service}/v1/chat/completions"
+        response = httpx2.post(url, content=sent, headers=headers, timeout=60, trust_env=False)
+        assert response.status_code in {200, 400}, response.text
+        if response.status_code == 400:
+            problem = read_strictly(response.text)
+            assert problem["status"] == 400
+            assert problem["error"]["message"] == problem["detail"]
+
+
+@pytest.fixture
+def client(service: str) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{service}/v1", api_key="none", max_retries=0) as opened:
+        yield opened
+
+
+def test_openais_client_is_told_which_field_is_at_fault(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.chat.completions.create(**{**CHAT, "messages": [{"role": "assistant", "content": "Yes."}]})
+    assert (caught.value.param, caught.value.code, caught.value.type) == (
+        "messages",
+        "invalid_request",
+        "invalid_request_error",
+    )
+
+
+def test_openais_client_is_told_the_parameters_there_are(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.chat.completions.create(**CHAT, extra_body={"colour": "red"})
+    assert caught.value.param == "colour"
+    assert all(field in caught.value.message for field in CompletionIn.model_fields)
+
+
+def test_openais_client_is_told_of_a_model_that_is_not_there(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError) as caught:
+        client.chat.completions.create(**{**CHAT, "model": "gpt"})
+    assert (caught.value.param, caught.value.code) == ("model", "not_found")
+    with pytest.raises(openai.NotFoundError) as caught:
+        client.models.retrieve("gpt")
+    assert "briefbot" in caught.value.message
+
+
+@pytest.fixture
+def gated(tmp_path: Path) -> Iterator[TestClient]:
+    """A service that wants a key, and is still loading."""
+    settings = Settings(home=tmp_path, access="keys", api_key=SecretStr(KEY), rate_limit="2/hour")
+    with TestClient(create_app(settings, None)) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/briefbot", "/v1/chat/completions"])
+def test_what_the_gate_refuses_on_openais_routes_has_its_error_too(gated: TestClient, path: str) -> None:
+    verb = "POST" if path.endswith("completions") else "GET"
+    problem = gated.request(verb, path).json()
+    assert problem["type"] == "urn:briefbot:problem:unauthorized"
+    assert problem["error"] == {
+        "message": problem["detail"],
+        "type": "invalid_request_error",
+        "param": "authorization",
+        "code": "unauthorized",
+    }
+
+
+def test_the_error_comes_with_every_status_and_keeps_the_headers(gated: TestClient) -> None:
+    headers = {"authorization": f"Bearer {KEY}"}
+    loading = gated.get("/v1/models", headers=headers)
+    assert (loading.status_code, loading.json()["error"]["type"]) == (503, "server_error")
+    assert loading.headers["retry-after"]
+    gated.get("/v1/models", headers=headers)
+    limited = gated.get("/v1/models", headers=headers)
+    assert (limited.status_code, limited.json()["error"]["code"]) == (429, "rate_limited")
+    assert limited.headers["retry-after"]
+    assert "www-authenticate" in gated.get("/v1/models").headers
+
+
+@pytest.mark.parametrize("path", ["/v1/answer", "/v1/modelsandmore", "/v1/chat"])
+def test_other_routes_have_no_such_error(gated: TestClient, path: str) -> None:
+    problem = gated.post(path, headers={"authorization": f"Bearer {KEY}"}, json={"x": 1}).json()
+    assert "error" not in problem
+    assert problem["status"] in {404, 422}
+
+
+def test_behind_a_prefix_the_routes_are_told_apart_as_well(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, access="keys", api_key=SecretStr(KEY))
+    with TestClient(create_app(settings, None), root_path="/briefs") as opened:
+        assert "error" in opened.get("/briefs/v1/models").json()
+        basic = base64.b64encode(f"me:{KEY}".encode()).decode()
+        response = opened.post("/briefs/v1/chat/completions", json={}, headers={"authorization": f"Basic {basic}"})
+    assert response.status_code == 400
+    assert response.json()["error"]["param"] == "model"
+
+
+def test_another_method_is_refused_with_the_ones_there_are(service: str) -> None:
+    for verb, path, allowed in (
+        ("PUT", "/v1/documents", "GET, POST"),
+        ("GET", "/v1/answer", "POST"),
+        ("PATCH", "/v1/conversations/conv_x", "DELETE, GET"),
+    ):
+        response = httpx2.request(verb, f"{service}{path}", trust_env=False)
+        assert (response.status_code, response.headers["allow"]) == (405, allowed), path
+        assert response.json()["type"] == "urn:briefbot:problem:method-not-allowed"
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/answer", "/v1/answer/stream", "/v1/chat/completions", "/v1/no-such-route", "/mcp"]
+)
+@pytest.mark.parametrize("is_announced", [True, False])
+def test_a_body_that_is_too_large_is_a_problem_as_well(service: str, path: str, is_announced: bool) -> None:
+    body = b'{"question": "' + b"x" * 1_000_000 + b'"}'
+    content = body if is_announced else iter([body[:500_000], body[500_000:]])
+    headers = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
+    response = httpx2.post(f"{service}{path}", content=content, headers=headers, timeout=60, trust_env=False)
+    if path == "/v1/no-such-route" and not is_announced:
+        assert response.status_code == 404  # nobody reads the body
+        return
+    assert response.status_code == 413
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["x-request-id"]
+    problem = response.json()
+    assert problem["type"] == "urn:briefbot:problem:body-too-large"
+    assert ("error" in problem) == (path == "/v1/chat/completions")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "exist"),
+    [
+        ("/v1/answer", {"question": "x", "colour": 1}, schemas.QuestionIn),
+        ("/v1/answer", {"question": "x", "history": [{"role": "user", "content": "x", "colour": 1}]}, schemas.TurnIn),
+        ("/v1/answers", {"questions": [{"question": "x", "filters": {"colour": 1}}]}, schemas.FiltersIn),
+        ("/v1/check", {"claim": "x", "colour": 1}, schemas.ClaimIn),
+    ],
+)
+def test_an_unknown_field_is_refused_with_those_that_exist_at_its_place(
+    service: str, path: str, body: dict[str, Any], exist: type[schemas.In]
+) -> None:
+    problem = httpx2.post(f"{service}{path}", json=body, trust_env=False).json()
+    assert problem["expected"] == "one of the fields " + ", ".join(sorted(exist.model_fields))
+    assert problem["got"] == "colour"
+
+
+def test_an_unknown_parameter_is_refused_with_those_that_exist(service: str) -> None:
+    problem = httpx2.get(f"{service}/v1/timeline", params={"colour": "red"}, trust_env=False).json()
+    assert problem["status"] == 422
+    assert "from, issuer" in problem["expected"]
+
+
+@pytest.mark.parametrize(
+    "day", [0, 1643587200, "0", "1643587200", "2022-01-31T00:00:00", "2022-1-31", "20220131", True]
+)
+def test_a_day_is_written_in_one_way_only(service: str, day: object) -> None:
+    problem = httpx2.post(f"{service}/v1/answer", json={"question": "Didi?", "as_of": day}, trust_env=False).json()
+    assert (problem["status"], problem["expected"]) == (422, "a date as YYYY-MM-DD")
+
+
+def test_a_parameter_is_named_only_where_the_detail_begins_with_one() -> None:
+    def param_of(detail: str) -> str | None:
+        return describe_error(schemas.Problem(type="urn:x:y", title="Y", status=400, detail=detail)).param
+
+    assert param_of("messages.0.role: expected a role") == "messages.0.role"
+    assert param_of("expected one of: a, b") is None
