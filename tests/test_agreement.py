@@ -5,6 +5,7 @@ BRIEFBOT_TESTS_QUESTIONS sets how many are asked; 200 are meant for a change of 
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import datetime as dt
 import json
@@ -18,6 +19,7 @@ from typing import Any
 import httpx2
 import pytest
 from generated_questions import generate_questions
+from mcp import Client
 from openai import DefaultHttpxClient, OpenAI
 from playwright.sync_api import Browser, expect
 
@@ -175,6 +177,16 @@ def test_chat_completions_give_the_same_answer_with_a_source_for_each_mark(asked
             assert same((completion.model_extra or {})["briefbot"]) == same(answer), body
             spans = [(item.url_citation.start_index, item.url_citation.end_index) for item in message.annotations or ()]
             assert spans == [mark.span() for mark in _MARK.finditer(answer["text"])], body
+
+
+def test_mcp_gives_the_same_answer(asked: Asked, service: str) -> None:
+    async def ask_all() -> list[dict[str, Any]]:
+        async with Client(f"{service}/mcp") as client:
+            results = [await client.call_tool("ask", body) for body, _ in asked]
+            return [result.structured_content or {} for result in results]
+
+    for (body, answer), given in zip(asked, asyncio.run(ask_all()), strict=True):
+        assert same(given) == same(answer), body
 
 
 def test_the_terminal_gives_the_same_answer(

@@ -1,0 +1,70 @@
+"""The load script against a running service, and against one that misbehaves."""
+
+from __future__ import annotations
+
+import asyncio
+import http.server
+import threading
+from collections.abc import Iterator
+
+import pytest
+from briefbot.eval.load import LoadPlan, Targets, press, render_load
+from briefbot.ui.strings import EXAMPLES
+
+PLAN = LoadPlan(users=3, overload_users=4, cut_streams=8, seconds=2.0, think_seconds=0.3)
+
+
+@pytest.fixture
+def broken_service() -> Iterator[str]:
+    """A service whose streams end before their answer."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"event: sources\ndata: {}\n\n")
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"briefbot_queue_running 3.0\nbriefbot_queue_waiting 1.0\n")
+
+        def log_message(self, *_args: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_service_is_measured_and_streams_that_are_cut_leave_nothing_in_flight(service: str) -> None:
+    targets = Targets(first_event_p95_ms=60_000)
+    report = asyncio.run(press(service, EXAMPLES, PLAN, targets, None))
+    steady, overload, recovery, cut = report.phases
+    assert steady["answers"]
+    assert overload["answers"]
+    assert steady["errors"] == overload["errors"] == {}
+    assert recovery["seconds"] is not None
+    assert cut["cut"] == PLAN.cut_streams
+    assert cut["in_flight"] == 0
+    assert report.missed == []
+    assert any("first_event_ms" in line for line in render_load(report))
+
+
+def test_a_target_that_is_missed_is_named(service: str) -> None:
+    targets = Targets(first_event_p95_ms=0.001)
+    report = asyncio.run(press(service, EXAMPLES, PLAN, targets, None))
+    assert [line.split(":")[0] for line in report.missed] == ["steady"]
+
+
+def test_answers_that_do_not_end_are_errors_and_what_stays_in_flight_is_told(broken_service: str) -> None:
+    targets = Targets(recovery_seconds=0.5, cut_seconds=0.5)
+    report = asyncio.run(press(broken_service, EXAMPLES, PLAN, targets, None))
+    steady, _, _, cut = report.phases
+    assert steady["answers"] == 0
+    assert set(steady["errors"]) == {"ended with sources"}  # type: ignore[call-overload]
+    assert cut["in_flight"] == 4
+    assert {line.split(":")[0] for line in report.missed} >= {"steady", "overload", "cut"}
