@@ -17,7 +17,13 @@ batch = APIRouter(prefix="/v1", responses=PROBLEMS)
 
 @batch.post("/answers", tags=["answers"], summary="Answer several questions")
 async def post_answers(body: schemas.BatchIn, desk: AtDesk, owner: Owner, request: Request) -> schemas.BatchOut:
-    """One item for each question, in their order: its answer, or the problem with it; one bad question spoils no other."""
+    """One item for each question, in their order: its answer, or the problem with it; one bad question spoils no other.
+
+    Each question counts as a request towards the limit of a key.
+    """
+    limiter = getattr(request.state, "limiter", None)
+    if limiter is not None:
+        limiter.charge(request.state.caller, len(body.questions))
     async with stopped_with_client(request) as stopped:
         items = [await _answer(desk, question, owner, stopped) for question in body.questions]
     return schemas.BatchOut(answers=items)
