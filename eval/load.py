@@ -14,6 +14,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -102,7 +103,7 @@ def _percentiles(values: Sequence[float]) -> dict[str, float] | None:
 @contextmanager
 def started_service(home: Path | None = None) -> Iterator[tuple[str, int]]:
     """A service of this installation on a free port of loopback: its URL and process id; raises `ConfigurationError`."""
-    environment = {**os.environ, "BRIEFBOT_LOG_LEVEL": "WARNING"}
+    environment = {**os.environ, "BRIEFBOT_LOG_LEVEL": "WARNING", "BRIEFBOT_LOG_FORMAT": "text"}
     if home is not None:
         environment["BRIEFBOT_HOME"] = str(home)
     process = subprocess.Popen(
@@ -126,6 +127,7 @@ def _await_ready(process: subprocess.Popen[str]) -> str:
         said = line.strip() or said
         found = _READY.search(line)
         if found:
+            threading.Thread(target=lambda: process.stderr and process.stderr.read(), daemon=True).start()
             return found[1]
     raise ConfigurationError(f"expected a service that starts; got one that ended: {said[:200]}; see `briefbot serve`")
 
@@ -165,6 +167,8 @@ def _missed(
         yield f"overload: expected answers, 429 or 503 only; got {dict(overload.errors)} and {dict(overload.refused)}"
     if recovery["seconds"] is None:
         yield f"recovery: expected the service to be as fast as before within {targets.recovery_seconds:g} s; it was not"
+    if not cut.get("cut"):
+        yield "cut: expected streams that can be cut; got none"
     if cut["in_flight"] != 0:
         yield f"cut: expected nothing in flight after {targets.cut_seconds:g} s; got {cut['in_flight']}"
 
@@ -203,13 +207,15 @@ async def _ask(url: str, question: str, outcome: Outcome) -> float:
                 if status in _REFUSALS and "retry-after" not in headers:
                     outcome.errors["refused without Retry-After"] += 1
                 return float(headers.get("retry-after", 1))
-            name = ""
+            name, is_whole = "", False
             async for line in _lines(reader):
                 if line.startswith(b"event: "):
                     name = line[7:].decode()
                     if name == "sources":
                         outcome.first_ms.append(1000 * (time.perf_counter() - started))
-            if name == "answer":
+                elif name == "answer" and line.startswith(b"data: "):
+                    is_whole = "citations" in json.loads(line[6:])
+            if is_whole:
                 outcome.whole_ms.append(1000 * (time.perf_counter() - started))
             else:
                 outcome.errors[f"ended with {name or 'nothing'}"] += 1
@@ -263,6 +269,8 @@ async def _in_flight(url: str) -> int:
             raise UsageError(f"{url}/metrics: expected 200; got {status}; measure a service that needs no key")
         lines = [line.decode() async for line in _lines(reader)]
     gauges = [line for line in lines if line.startswith(("briefbot_queue_running ", "briefbot_queue_waiting "))]
+    if len(gauges) != 2:
+        raise UsageError(f"{url}/metrics: expected the gauges of the queue; got none; measure a briefbot service")
     return sum(int(float(line.split()[1])) for line in gauges)
 
 
