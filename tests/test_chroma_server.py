@@ -32,6 +32,7 @@ from pydantic import HttpUrl
 from briefbot import index as index_module
 from briefbot.answering import Briefbot
 from briefbot.api import routes
+from briefbot.api.desk import Desk
 from briefbot.cli import main
 from briefbot.corpus import Corpus, EmbeddedPassage, PassageChange
 from briefbot.errors import BriefbotError, ConfigurationError, StorageError
@@ -604,10 +605,9 @@ def readiness(bot: Briefbot) -> str:
     """What /readyz says of the index."""
     app = FastAPI()
     app.include_router(routes.health)
-    app.state.bot = bot
-    app.state.limiter = anyio.CapacityLimiter(1)
 
     async def ask() -> str:
+        app.state.desk = Desk(bot.settings, bot, None)
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://tests") as client:
             return str((await client.get("/readyz")).json()["index"])
 

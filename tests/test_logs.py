@@ -22,7 +22,7 @@ KEY = "bb_3f9a1c5d7e9b2a4c6d8e"
 def test_lines_of_every_logger_have_one_shape() -> None:
     with captured_logs() as lines, bound_contextvars(request_id="req_1"):
         logging.getLogger("briefbot.index").info("the vector index answers again")
-        logging.getLogger("uvicorn.error").error("port %d is taken", 80)
+        logging.getLogger("another.server").error("port %d is taken", 80)
         structlog.get_logger("briefbot.jobs").warning("three jobs wait", waiting=3)
         with warnings.catch_warnings():
             warnings.simplefilter("always")
@@ -32,7 +32,7 @@ def test_lines_of_every_logger_have_one_shape() -> None:
         assert record["request_id"] == "req_1"
         assert record["timestamp"].endswith("Z")
     assert (own["level"], own["logger"], own["event"]) == ("info", "briefbot.index", "the vector index answers again")
-    assert (server["level"], server["logger"], server["event"]) == ("error", "uvicorn.error", "port 80 is taken")
+    assert (server["level"], server["logger"], server["event"]) == ("error", "another.server", "port 80 is taken")
     assert (native["level"], native["logger"], native["waiting"]) == ("warning", "briefbot.jobs", 3)
     assert (warned["level"], warned["logger"]) == ("warning", "py.warnings")
 

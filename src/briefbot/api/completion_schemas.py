@@ -136,7 +136,7 @@ class MessageOut(Out):
 
     role: Literal["assistant"] = Field(default="assistant", description="Always `assistant`")
     content: str = Field(
-        description="The answer's text with marks", examples=["SAMR fined Alibaba RMB 18.228 billion [1]."]
+        description="The answer's text with marks", examples=["The regulator fined a company in 2021 [1]."]
     )
     refusal: None = Field(
         default=None, description="Always null; an answer that abstains says so in its content", examples=[None]

@@ -200,10 +200,10 @@ class StatementOut(Out):
     """A stretch of the answer that states facts: `text == answer.text[start:end]`."""
 
     text: str = Field(
-        description="The statement with its marks", examples=["SAMR fined Alibaba RMB 18.228 billion [1]."]
+        description="The statement with its marks", examples=["The regulator fined a company in 2021 [1]."]
     )
     start: int = Field(description="Where it begins in the answer's text, in code points", examples=[0])
-    end: int = Field(description="Where it ends", examples=[44])
+    end: int = Field(description="Where it ends", examples=[42])
     citations: list[int] = Field(description="The numbers of the citations behind it", examples=[[1]])
     support: Literal["verbatim", "checked"] = Field(
         description="`verbatim`: the source's own sentence; `checked`: written by a model and verified",
@@ -218,9 +218,9 @@ class CitationOut(Out):
     passage_id: str = Field(
         description="The passage it is from", examples=["event-2021-04-10-alibaba-fined:340faf93d171c108"]
     )
-    quote: str = Field(description="The source's own words", examples=["SAMR fined Alibaba RMB 18.228 billion."])
+    quote: str = Field(description="The source's own words", examples=["The regulator fined a company in 2021."])
     start: int = Field(description="Where the quote begins in the document's text, in code points", examples=[1204])
-    end: int = Field(description="Where it ends", examples=[1243])
+    end: int = Field(description="Where it ends", examples=[1242])
     locator: str = Field(description="Where in the document it stands", examples=["Article 3"])
     document: DocumentOut = Field(description="The document, with its status on the day asked about")
 
@@ -243,7 +243,7 @@ class NoticeOut(Out):
 
     kind: str = Field(description="What sort of notice it is", examples=["superseded_source"])
     message: str = Field(
-        description="What to know, in the question's language", examples=["The source was replaced on 1 August 2022."]
+        description="What to know, in the question's language", examples=["The source was replaced by a later one."]
     )
     document_id: str | None = Field(description="The document it is about", examples=["law-aml-2007"])
 
@@ -264,7 +264,7 @@ class AnswerOut(Out):
     filters: FiltersOut = Field(description="The filters that were applied")
     abstained: bool = Field(description="Whether it is not answered", examples=[False])
     abstention_reason: models.AbstentionReason | None = Field(description="Why it is not answered", examples=[None])
-    text: str = Field(description="The answer with marks", examples=["SAMR fined Alibaba RMB 18.228 billion [1]."])
+    text: str = Field(description="The answer with marks", examples=["The regulator fined a company in 2021 [1]."])
     statements: list[StatementOut] = Field(description="What the text states, in order")
     citations: list[CitationOut] = Field(description="The words behind the marks, in the order of their numbers")
     notices: list[NoticeOut] = Field(description="What to know before relying on it")
@@ -341,7 +341,7 @@ class DifferenceOut(Out):
 
     kind: models.DifferenceKind = Field(description="What differs", examples=["number"])
     stated: str = Field(description="What the claim states", examples=["34 billion"])
-    found: str = Field(description="What the source has in its place", examples=["18.228 billion"])
+    found: str = Field(description="What the source has in its place", examples=["18 billion"])
     citation: int = Field(description="The number of the source's citation", examples=[1])
 
 
@@ -357,7 +357,7 @@ class CheckOut(Out):
     )
     text: str = Field(
         description="The verdict in a sentence, with the differences",
-        examples=["The corpus contradicts this claim. The claim has “34 billion”, the source “18.228 billion” [1]."],
+        examples=["The corpus contradicts this claim. The claim has “34 billion”, the source “18 billion” [1]."],
     )
     differences: list[DifferenceOut] = Field(description="Where claim and sources differ")
     citations: list[CitationOut] = Field(description="The words that bear on it, those of higher authority first")
@@ -429,7 +429,7 @@ class SourcesOut(Out):
 class DeltaOut(Out):
     """The next piece of the answer's text; what was sent is never taken back."""
 
-    text: str = Field(description="The piece", examples=["SAMR fined Alibaba RMB 18.228 billion [1]."])
+    text: str = Field(description="The piece", examples=["The regulator fined a company in 2021 [1]."])
 
 
 class SearchOut(Out):

@@ -22,7 +22,7 @@ _EVENTS: dict[str, Any] = {
     ),
     "content": {
         "text/event-stream": {
-            "example": 'event: delta\ndata: {"text":"SAMR fined Alibaba RMB 18.228 billion [1]."}\n\n',
+            "example": 'event: delta\ndata: {"text":"The regulator fined a company in 2021 [1]."}\n\n',
         }
     },
 }
