@@ -10,7 +10,6 @@ import json
 import os
 import random
 import re
-import resource
 import statistics
 import subprocess
 import sys
@@ -101,11 +100,9 @@ def _percentiles(values: Sequence[float]) -> dict[str, float] | None:
 
 
 @contextmanager
-def started_service(home: Path | None = None) -> Iterator[tuple[str, int]]:
+def started_service() -> Iterator[tuple[str, int]]:
     """A service of this installation on a free port of loopback: its URL and process id; raises `ConfigurationError`."""
     environment = {**os.environ, "BRIEFBOT_LOG_LEVEL": "WARNING", "BRIEFBOT_LOG_FORMAT": "text"}
-    if home is not None:
-        environment["BRIEFBOT_HOME"] = str(home)
     process = subprocess.Popen(
         [sys.executable, "-m", "briefbot", "serve", "--host", "127.0.0.1", "--port", "0"],
         env=environment,
@@ -136,10 +133,10 @@ async def press(url: str, questions: Sequence[str], plan: LoadPlan, targets: Tar
     """All phases in turn against a service; `pid` is its process, None where it is not ours."""
     if not questions:
         raise UsageError("questions: expected some to ask; got none; check the case files")
-    before, client_before = _cpu_seconds(pid), _own_cpu_seconds()
+    before, client_before = _cpu_seconds(pid), time.process_time()
     await _ask(url, questions[0], Outcome("warm-up"))
     steady = await _users(url, questions, plan, plan.users, "steady")
-    after, client_after = _cpu_seconds(pid), _own_cpu_seconds()
+    after, client_after = _cpu_seconds(pid), time.process_time()
     answers = max(1, len(steady.whole_ms))
     overload = await _users(url, questions, plan, plan.overload_users, "overload")
     recovery = await _recover(url, questions, statistics.median(steady.first_ms or [0.0]), targets)
@@ -319,11 +316,6 @@ def _cpu_seconds(pid: int | None) -> float | None:
     except OSError:
         return None
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _own_cpu_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
 
 
 def render_load(report: LoadReport) -> Iterator[str]:

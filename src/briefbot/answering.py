@@ -180,7 +180,8 @@ class Briefbot:
     ) -> list[ScoredPassage]:
         """Passages for a query, best first; raises `UsageError` for a malformed query, date or filter."""
         made = make_query(query, as_of=parse_date(as_of), filters=self.check_filters(filters), glossary=self.glossary)
-        return self._find(made, top_k)
+        with self._cores:
+            return self._find(made, top_k)
 
     def find_evidence(self, question: str) -> list[Evidence]:
         """The sentences an answer to a question would be chosen from, best first; raises `UsageError` for a malformed question."""
@@ -246,8 +247,9 @@ class Briefbot:
             filters=self.check_filters(filters),
             glossary=self.glossary,
         )
-        passages = self._find(query, PASSAGES_PER_QUESTION)
-        evidence = [item for item in self._weigh(query, passages) if is_showable(item.sentence.text)]
+        with self._cores:
+            passages = self._find(query, PASSAGES_PER_QUESTION)
+            evidence = [item for item in self._weigh(query, passages) if is_showable(item.sentence.text)]
         if is_foreign(query, passages) or not _WORD.search(claim):
             evidence = []
         catalogue = self.corpus.catalogue()

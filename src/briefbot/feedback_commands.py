@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from briefbot.opening import load_with_home, print_json
 
 if TYPE_CHECKING:
     from briefbot.journal import Feedback, Journal
@@ -23,7 +24,7 @@ def list_feedback(as_json: AsJson = False) -> None:
     """List what readers say about answers, oldest first."""
     with _opened_journal() as journal:
         if as_json:
-            _print_json({"feedback": [_as_plain(item) for item in journal.feedback()]})
+            print_json({"feedback": [_as_plain(item) for item in journal.feedback()]})
             return
         for item in journal.feedback():
             typer.echo(_as_line(item))
@@ -42,7 +43,7 @@ def export_feedback(
         cases = draft_from_feedback(journal.feedback())
     write_drafts(cases, file, replace=force)
     if as_json:
-        _print_json({"file": str(file), "drafts": len(cases)})
+        print_json({"file": str(file), "drafts": len(cases)})
     else:
         typer.echo(f"{len(cases)} drafts in {file}: complete them, then `briefbot eval run --cases {file}`")
 
@@ -50,10 +51,8 @@ def export_feedback(
 @contextmanager
 def _opened_journal() -> Iterator[Journal]:
     from briefbot.journal import Journal
-    from briefbot.settings import load_settings, prepare_home
 
-    settings = load_settings()
-    prepare_home(settings)
+    settings = load_with_home()
     with closing(Journal(settings.journal_path, keep_days=settings.history_days)) as journal:
         yield journal
 
@@ -70,7 +69,3 @@ def _as_line(item: Feedback) -> str:
     words = f" — {write_on_one_line(item.comment)}" if item.comment else ""
     rating = "good" if item.rating == 1 else "bad "
     return f"{item.created_at}  {rating}  {about:<4}  {item.answer_id}  {write_on_one_line(item.answer['question'])}{words}"
-
-
-def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))

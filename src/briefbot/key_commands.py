@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from briefbot.opening import load_with_home, print_json
 
 if TYPE_CHECKING:
     from briefbot.keys import KeyRing
@@ -32,7 +33,7 @@ def create_key(
     """Make a key and print it, this once: only its hash is kept."""
     key, secret = _open_ring().create(name, scope or ["ask"], limit)
     if as_json:
-        _print_json({**key.as_json(), "secret": secret})
+        print_json({**key.as_json(), "secret": secret})
         return
     scopes = ", ".join(key.as_json()["scopes"])
     typer.echo(f"briefbot: made {key.id} ({scopes}) for {key.name}; keep the key, it is not shown again:", err=True)
@@ -44,7 +45,7 @@ def list_keys(as_json: AsJson = False) -> None:
     """List the keys, those that are revoked as well."""
     keys = _open_ring().list()
     if as_json:
-        _print_json({"keys": [key.as_json() for key in keys]})
+        print_json({"keys": [key.as_json() for key in keys]})
         return
     for key in keys:
         state = f"revoked {key.revoked_at}" if key.revoked_at else f"last used {key.last_used_day or 'never'}"
@@ -61,12 +62,5 @@ def revoke_key(key_id: Annotated[str, typer.Argument(metavar="ID", help="An id t
 
 def _open_ring() -> KeyRing:
     from briefbot.keys import KeyRing
-    from briefbot.settings import load_settings, prepare_home
 
-    settings = load_settings()
-    prepare_home(settings)
-    return KeyRing(settings.keys_path)
-
-
-def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    return KeyRing(load_with_home().keys_path)

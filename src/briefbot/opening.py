@@ -26,14 +26,20 @@ def load_cli_settings(**overrides: Any) -> Settings:
     return load_settings(**overrides)
 
 
-def open_record() -> Corpus:
-    """The record under the home folder."""
-    from briefbot.corpus import Corpus
+def load_with_home() -> Settings:
+    """The settings from the environment, with their home folder made."""
     from briefbot.settings import prepare_home
 
     settings = load_cli_settings()
     prepare_home(settings)
-    return Corpus(settings.record_path)
+    return settings
+
+
+def open_record() -> Corpus:
+    """The record under the home folder."""
+    from briefbot.corpus import Corpus
+
+    return Corpus(load_with_home().record_path)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from briefbot.api.batch import batch
 from briefbot.api.completions import completions
 from briefbot.api.conversations import conversations
 from briefbot.api.desk import Desk
-from briefbot.api.metrics import IndexHealth, Metrics, scrapes
+from briefbot.api.metrics import Metrics, scrapes
 from briefbot.api.mounted_mcp import mount_mcp
 from briefbot.api.openapi import describe_api, name_operation
 from briefbot.api.problems import add_problem_handlers, answer_unexpected
@@ -51,7 +51,7 @@ def create_app(
 
     desk = Desk(settings, bot, journal, recorded=(metrics.count_answer,), tracing=tracing)
     metrics.watch_queue(lambda: desk.admission.waiting, lambda: desk.admission.running)
-    metrics.watch_index(lambda: _read_health(desk.bot))
+    metrics.watch_index(desk.read_index)
 
     app = FastAPI(
         title="briefbot",
@@ -94,12 +94,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         app.state.desk.is_stopping = True
         await anyio.to_thread.run_sync(app.state.tracing.close)
-
-
-def _read_health(bot: Briefbot) -> IndexHealth:
-    catalogue = bot.corpus.catalogue()
-    is_current = bot.index is not None and bot.index.version == catalogue.version
-    return IndexHealth(bot.corpus.count_passages(), len(catalogue.documents), is_current)
 
 
 async def _get_docs(request: Request) -> HTMLResponse:

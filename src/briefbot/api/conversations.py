@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import JSONResponse
 
 from briefbot.api.conversation_schemas import ConversationCreatedOut, ConversationOut, FeedbackIn, FeedbackOut
-from briefbot.api.routes import PROBLEMS
+from briefbot.api.routes import PROBLEMS, Owner
 from briefbot.api.schemas import AnswerOut, Problem
 from briefbot.errors import UsageError
 from briefbot.journal import Journal
@@ -40,15 +40,7 @@ async def get_journal(request: Request) -> Journal:
     return journal
 
 
-async def get_owner(request: Request) -> str | None:
-    """Whose conversations, answers and feedback this request may see: its key's; None where nobody needs a key."""
-    caller = getattr(request.state, "caller", None)
-    owner: str | None = caller.key_id if caller else None
-    return owner
-
-
 Kept = Annotated[Journal, Depends(get_journal)]
-Owner = Annotated[str | None, Depends(get_owner)]
 ConversationId = Annotated[str, Path(description="The conversation's id", examples=["conv_3f1c"])]
 AnswerId = Annotated[str, Path(description="The answer's id", examples=["ans_5c1f0e"])]
 
@@ -96,10 +88,4 @@ async def post_feedback(body: FeedbackIn, journal: Kept, owner: Owner) -> Feedba
             body.answer_id, body.rating, citation=body.citation, comment=body.comment, owner=owner
         )
     )
-    return FeedbackOut(
-        answer_id=kept.answer_id,
-        rating=kept.rating,
-        citation=kept.citation,
-        comment=kept.comment,
-        created_at=kept.created_at,
-    )
+    return FeedbackOut.model_validate(kept, from_attributes=True)

@@ -21,7 +21,7 @@ from briefbot.answering import Briefbot
 from briefbot.api import schemas
 from briefbot.api.admission import Admission
 from briefbot.api.corpus_schemas import DocumentListOut, DocumentTextOut, Health
-from briefbot.api.metrics import Door
+from briefbot.api.metrics import Door, IndexHealth
 from briefbot.api.problems import describe_problem
 from briefbot.api.timeline import TimelineOut, TimelineQuery, list_events
 from briefbot.errors import BriefbotError, BusyError, DeadlineError, NotFoundError, StorageError, UsageError
@@ -41,9 +41,6 @@ EVENTS_AHEAD = 64
 
 STALLED_SECONDS = 15.0
 """A reader who takes nothing for so long has gone."""
-
-TURNS_KEPT = 10
-"""Answers of a conversation that the next question may lean on."""
 
 _log = logging.getLogger("briefbot.answers")
 
@@ -177,7 +174,7 @@ class Desk:
                 raise UsageError(
                     "history: expected none beside conversation_id, which has its own; got both; leave one out"
                 )
-            history = tuple(self._kept_journal().turns_of(body.conversation_id, owner, most=TURNS_KEPT))
+            history = tuple(self._kept_journal().turns_of(body.conversation_id, owner))
         return _Accepted(body, history, filters, owner, door)
 
     def _kept_journal(self) -> Journal:
@@ -309,30 +306,34 @@ class Desk:
             return Health(status="starting" if self._bot is None else "stopping")
         if self._probed is None or time.monotonic() - self._probed[0] > PROBED_SECONDS:
             found = await anyio.to_thread.run_sync(self._probe_now)
-            self._probed = (time.monotonic(), found)
-            if found.status != "ready":
-                self._probed = None
+            self._probed = (time.monotonic(), found) if found.status == "ready" else None
             return found
         return self._probed[1]
 
     def _probe_now(self) -> Health:
         bot = self.bot
         try:
-            passages = bot.corpus.count_passages()
-            is_found = bool(passages) and bool(bot.search(PROBE, top_k=1))
-            catalogue = bot.corpus.catalogue()
-            is_current = bot.index is not None and bot.index.version == catalogue.version
+            held = self.read_index()
+            is_found = bool(held.passages) and bool(bot.search(PROBE, top_k=1))
+            version = bot.corpus.version()
         except BriefbotError as error:
             _log.warning("not ready: %s", error)
             return Health(status="starting")
         return Health(
             status="ready" if is_found else "starting",
-            documents=len(catalogue.documents),
-            passages=passages,
+            documents=held.documents,
+            passages=held.passages,
             model=str(bot.embedder.identity),
-            index="approximate" if is_current else "exact",
-            corpus_version=catalogue.version,
+            index="approximate" if held.is_current else "exact",
+            corpus_version=version,
         )
+
+    def read_index(self) -> IndexHealth:
+        """What there is to answer from; raises the errors of the record, and `BusyError` while the service is starting."""
+        bot = self.bot
+        catalogue = bot.corpus.catalogue()
+        is_current = bot.index is not None and bot.index.version == catalogue.version
+        return IndexHealth(bot.corpus.count_passages(), len(catalogue.documents), is_current)
 
 
 class _Deadline(Watcher):

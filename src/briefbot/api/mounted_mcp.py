@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from briefbot.api.desk import Desk
 from briefbot.api.problems import make_problem
-from briefbot.api.routes import get_owner
+from briefbot.api.routes import owner_of
 
 if TYPE_CHECKING:
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
@@ -37,7 +37,7 @@ def mount_mcp(app: FastAPI, desk: Desk) -> Running:
 
     from briefbot.mcp_server import make_server
 
-    server = make_server(desk, owner_of=get_owner)
+    server = make_server(desk, owner_of=owner_of)
     server.streamable_http_app(
         stateless_http=True,
         json_response=True,

@@ -129,9 +129,7 @@ async def _on_briefbot_error(_request: Request, error: Exception) -> Response:
 def problem_of(error: BriefbotError) -> Response:
     """The problem response of one of briefbot's own errors."""
     headers = {"Retry-After": str(error.retry_seconds or RETRY_AFTER_SECONDS)} if error.retry_helps else {}
-    return make_problem(
-        error.http_status, error.slug, str(error), expected=error.expected, got=error.got, headers=headers
-    )
+    return ProblemResponse(describe_problem(error), headers)
 
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:

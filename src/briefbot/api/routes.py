@@ -50,19 +50,24 @@ api = APIRouter(prefix="/v1", responses=PROBLEMS)
 health = APIRouter(tags=["health"])
 
 
-def get_desk(request: Request) -> Desk:
+async def get_desk(request: Request) -> Desk:
     """The desk of this service."""
     desk: Desk = request.app.state.desk
     return desk
 
 
-def get_owner(request: Request) -> str | None:
-    """The id of the key a request came with: what it keeps belongs to that key."""
+def owner_of(request: Request) -> str | None:
+    """The id of the key a request came with: what it keeps belongs to that key; None where nobody needs a key."""
     caller = getattr(request.state, "caller", None)
     return caller.key_id if caller else None
 
 
-def get_bot(desk: Annotated[Desk, Depends(get_desk)]) -> Briefbot:
+async def get_owner(request: Request) -> str | None:
+    """`owner_of` as a dependency; it is asynchronous, as those that are not go through a thread each time."""
+    return owner_of(request)
+
+
+async def get_bot(desk: Annotated[Desk, Depends(get_desk)]) -> Briefbot:
     """The open `Briefbot` of this service; raises `BusyError` while it is still starting."""
     return desk.bot
 
