@@ -45,7 +45,8 @@ def test_a_passage_says_which_search_found_it_and_how_near_each_of_its_sentences
     for item in found:
         if item.passage.language == "en":
             expected = bot.corpus.sentence_vectors_of([item.passage.id])[item.passage.id] @ vector
-            assert item.similarities == pytest.approx(expected.tolist(), abs=1e-5)
+            # A vector in bfloat16 depends on what it was made together with, by some 1e-4.
+            assert item.similarities == pytest.approx(expected.tolist(), abs=1e-3)
         assert len(item.nearness) == len(item.similarities) == len(item.passage.sentences)
 
 
