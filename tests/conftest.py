@@ -104,7 +104,7 @@ def run_service(settings: Settings, bot: Briefbot) -> Iterator[str]:
     with open_socket(settings.model_copy(update={"port": 0})) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         server = uvicorn.Server(
-            uvicorn.Config(create_app(settings, bot, page_url=url), log_level="critical", ws="none")
+            uvicorn.Config(create_app(settings, bot, with_page=True), log_level="critical", ws="none")
         )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

@@ -726,7 +726,7 @@ def serve(bot: Briefbot, tmp_path: Path) -> Callable[..., Any]:
 
     def create(**changes: Any) -> Any:
         changed = {"home": tmp_path, "access": "keys", "host": "127.0.0.1", "api_key": None, **changes}
-        return create_app(bot.settings.model_copy(update=changed), bot, page_url="http://127.0.0.1:9")
+        return create_app(bot.settings.model_copy(update=changed), bot, with_page=True)
 
     return create
 

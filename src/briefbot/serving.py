@@ -47,7 +47,7 @@ def run_service(settings: Settings, bot: Briefbot, listener: socket.socket, *, a
     url = f"http://{f'[{reachable}]' if ':' in reachable else reachable}:{port}"
     threading.Thread(target=_warm_up, args=(bot,), name="briefbot-warm-up", daemon=True).start()
     announce("loading the page …")
-    app = create_app(settings, bot, page_url=url, tracing=open_tracing(os.environ))
+    app = create_app(settings, bot, with_page=True, tracing=open_tracing(os.environ))
     config = uvicorn.Config(
         app, log_config=None, log_level="warning", access_log=False, timeout_graceful_shutdown=STOPPING_SECONDS
     )

@@ -7,11 +7,21 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from briefbot.models import Document, EdgeType, Status
 
 _ENDING: Mapping[EdgeType, Status] = {"repeals": "repealed", "supersedes": "superseded", "amends": "amended"}
 """Edges that end a text, strongest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A status that a document has from a day on, with the document that brought it, None where its own dates did."""
+
+    since: dt.date
+    status: Status
+    because: str | None
 
 
 class Lineage:
@@ -48,6 +58,27 @@ class Lineage:
         if document.stage == "draft":
             return "draft"
         return _own_status(document, on)
+
+    def history(self, document: Document, until: dt.date | None = None) -> list[Change]:
+        """Every status a document has had or is known to get, from its publication on or up to the day `until`."""
+        texts = {document.id: document} | {twin.id: twin for twin in self._twins(document)}
+        others = [other for id_ in texts for _, other in self.incoming(id_)]
+        others += [
+            self._documents[edge.target]
+            for text in texts.values()
+            for edge in text.edges
+            if edge.type == "drafts" and edge.target in self._documents
+        ]
+        causes = {day: other.id for other in others for day in (other.effective_from, other.published) if day}
+        own = {document.published, document.effective_from}
+        if document.effective_to is not None and document.effective_to < dt.date.max:
+            own.add(document.effective_to + dt.timedelta(days=1))
+        changes: list[Change] = []
+        for day in sorted(causes.keys() | (own - {None})):
+            status = self.status_on(document, day) if until is None or day <= until else None
+            if status is not None and (not changes or changes[-1].status != status):
+                changes.append(Change(day, status, None if day in own else causes[day]))
+        return changes
 
     def replacement(self, document: Document, on: dt.date) -> Document | None:
         """The newest text that took this one's place by the day `on`, or None where it still stands."""

@@ -16,17 +16,23 @@ import briefbot
 from briefbot.answering import Briefbot
 from briefbot.api.access import AccessGate
 from briefbot.api.batch import batch
+from briefbot.api.checks import checks
+from briefbot.api.comparing import comparisons
 from briefbot.api.completions import completions
 from briefbot.api.conversations import conversations
+from briefbot.api.coverage import coverage
 from briefbot.api.desk import Desk
+from briefbot.api.exports import exports
 from briefbot.api.metrics import Metrics, scrapes
 from briefbot.api.mounted_mcp import mount_mcp
 from briefbot.api.openapi import describe_api, name_operation
 from briefbot.api.problems import add_problem_handlers, answer_unexpected
+from briefbot.api.quality import quality
 from briefbot.api.requests import RequestRecorder
 from briefbot.api.routes import api, health, unknown
 from briefbot.api.security import SecurityHeaders
 from briefbot.api.streaming import stream
+from briefbot.api.suggestions import suggestions
 from briefbot.api.uploads import uploads
 from briefbot.journal import Journal
 from briefbot.keys import KeyRing
@@ -38,11 +44,11 @@ LARGEST_BODY_BYTES = 1_000_000
 
 
 def create_app(
-    settings: Settings, bot: Briefbot | None, *, page_url: str | None = None, tracing: Tracing | None = None
+    settings: Settings, bot: Briefbot | None, *, with_page: bool = False, tracing: Tracing | None = None
 ) -> FastAPI:
     """The service around an open `Briefbot`.
 
-    `page_url`: where the service can be reached from itself; the chat page talks to it there. None serves no page.
+    `with_page`: whether the chat page is served at `/`.
     Raises `StorageError` where the journal or the keys cannot be read.
     """
     tracing = tracing or Tracing()
@@ -64,16 +70,18 @@ def create_app(
     )
     app.state.tracing = tracing
     app.state.settings, app.state.desk, app.state.journal, app.state.metrics = settings, desk, journal, metrics
-    for router in (uploads, stream, batch, api, conversations, completions, health, scrapes, unknown):
+    for router in (uploads, stream, batch, checks, api, coverage, comparisons, suggestions, exports, quality):
+        app.include_router(router)
+    for router in (conversations, completions, health, scrapes, unknown):
         app.include_router(router)
     app.add_api_route("/docs", _get_docs, methods=["GET"], include_in_schema=False)
     app.state.running_mcp = mount_mcp(app, desk)
     add_problem_handlers(app)
     app.openapi = partial(describe_api, app)  # type: ignore[method-assign]
-    if page_url is not None:
+    if with_page:
         from briefbot.ui.page import mount_page
 
-        app = mount_page(app, page_url)
+        app = mount_page(app)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=LARGEST_BODY_BYTES)
     app.add_middleware(AccessGate, settings, KeyRing(settings.keys_path))
     app.add_middleware(RequestRecorder, metrics, tracing, on_error=answer_unexpected)

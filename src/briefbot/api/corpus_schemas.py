@@ -46,6 +46,16 @@ class SourceOut(Out):
     confirms: list[str] = Field(description="The facts it confirms", examples=[["published"]])
 
 
+class StatusChangeOut(Out):
+    """A status that a document has from a day on."""
+
+    since: dt.date = Field(description="The first day with it", examples=["2021-11-01"])
+    status: models.Status = Field(description="The status", examples=["in_force"])
+    because: str | None = Field(
+        description="The document that brought it, None where its own dates did", examples=["law-aml-2022"]
+    )
+
+
 class DocumentTextOut(DocumentOut):
     """A document with its full text, its links both ways and its sources."""
 
@@ -54,6 +64,9 @@ class DocumentTextOut(DocumentOut):
     )
     edges: list[EdgeOut] = Field(description="Links to and from other documents")
     sources: list[SourceOut] = Field(description="Public texts that confirm its facts")
+    status_history: list[StatusChangeOut] = Field(
+        description="Every status it has had, or is known to get, oldest first; up to the day asked about"
+    )
     checked_on: dt.date | None = Field(description="Day its facts were last checked", examples=["2026-11-20"])
     gone_since: str | None = Field(
         default=None, description="When the page it was fetched from was found to be gone, UTC", examples=[None]
@@ -67,6 +80,7 @@ class DocumentTextOut(DocumentOut):
         lineage: Lineage,
         *,
         copies: Sequence[models.Document] = (),
+        as_of: dt.date | None = None,
         gone_since: str | None = None,
     ) -> DocumentTextOut:
         """From the value the product works with; `copies` are shown as sources that confirm nothing."""
@@ -95,6 +109,10 @@ class DocumentTextOut(DocumentOut):
             text=document.text,
             edges=outgoing + list({(edge.type, edge.document_id, edge.words): edge for edge in incoming}.values()),
             sources=sources + [_source_of(copy) for copy in copies],
+            status_history=[
+                StatusChangeOut(since=change.since, status=change.status, because=change.because)
+                for change in lineage.history(document, as_of)
+            ],
             checked_on=document.checked_on,
             gone_since=gone_since,
         )

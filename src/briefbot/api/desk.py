@@ -291,6 +291,7 @@ class Desk:
             status,
             catalogue.lineage,
             copies=corpus.copies_of(document_id),
+            as_of=as_of,
             gone_since=corpus.gone_since(document_id),
         )
 

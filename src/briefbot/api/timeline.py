@@ -34,6 +34,13 @@ class TimelineQuery(schemas.FiltersIn):
     )
 
 
+class LinkOut(schemas.Out):
+    """A link of a document to another one of the corpus."""
+
+    type: models.EdgeType = Field(description="What the document does to the other one", examples=["supersedes"])
+    document_id: str = Field(description="The other document", examples=["law-aml-2007"])
+
+
 class TimelineEventOut(schemas.Out):
     """Something that happened, or will, on a day."""
 
@@ -49,6 +56,12 @@ class TimelineEventOut(schemas.Out):
     status: models.Status | None = Field(description="Its status on the day asked about", examples=["in_force"])
     topics: list[str] = Field(description="Its topics", examples=[["data"]])
     companies: list[str] = Field(description="Companies it is about", examples=[["Didi"]])
+    language: models.Language = Field(description="Language of its text", examples=["en"])
+    effective_from: dt.date | None = Field(description="First day in force", examples=["2021-11-01"])
+    effective_to: dt.date | None = Field(description="Last day in force", examples=[None])
+    links: list[LinkOut] = Field(
+        description="Where it is published: its links to documents of the corpus; else none"
+    )
 
 
 class TimelineOut(schemas.Out):
@@ -74,7 +87,7 @@ def list_events(catalogue: Catalogue, query: TimelineQuery, filters: models.Filt
     found.sort(key=lambda item: (item[0], item[1] != "published", item[2].id, item[1]))
     return TimelineOut(
         events=[
-            _describe(day, type_, document, catalogue.status_of(document, query.as_of))
+            _describe(day, type_, document, catalogue, query.as_of)
             for day, type_, document in found[query.offset : query.offset + query.limit]
         ],
         total=len(found),
@@ -95,8 +108,9 @@ def _days_of(document: models.Document) -> Iterator[tuple[dt.date, EventType]]:
 
 
 def _describe(
-    day: dt.date, type_: EventType, document: models.Document, status: models.Status | None
+    day: dt.date, type_: EventType, document: models.Document, catalogue: Catalogue, as_of: dt.date | None
 ) -> TimelineEventOut:
+    edges = [edge for edge in document.edges if type_ == "published" and edge.target in catalogue.documents]
     return TimelineEventOut(
         date=day,
         type=type_,
@@ -107,7 +121,11 @@ def _describe(
         phase=document.phase,
         issuer=list(document.issuer),
         authority=document.authority,
-        status=status,
+        status=catalogue.status_of(document, as_of),
         topics=list(document.topics),
         companies=list(document.companies),
+        language=document.language,
+        effective_from=document.effective_from,
+        effective_to=document.effective_to,
+        links=[LinkOut(type=edge.type, document_id=edge.target) for edge in edges],
     )

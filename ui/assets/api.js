@@ -1,0 +1,102 @@
+// Calls of this service's own API. A call that gets no answer at all says so to the page, which then waits for the service.
+
+import { t } from "./strings.js";
+
+const listeners = [];
+let isAway = false;
+
+/** An error of the API in words, with what was expected and got. */
+export class ApiError extends Error {
+  constructor(message, status, slug) {
+    super(message);
+    this.status = status;
+    this.slug = slug;
+  }
+}
+
+/** Runs `run` with true when the service stops answering and with false when it is back. */
+export const onAway = (run) => listeners.push(run);
+
+/** GET a path with a query; gives the JSON of the answer. */
+export const get = async (path, query) => (await call("GET", query?.toString() ? `${path}?${query}` : path)).json();
+
+/** POST JSON; gives the JSON of the answer. */
+export const post = async (path, body) => (await call("POST", path, JSON.stringify(body), { "content-type": "application/json" })).json();
+
+/** POST JSON; gives the file that comes back and its name. */
+export async function postForFile(path, body) {
+  const response = await call("POST", path, JSON.stringify(body), { "content-type": "application/json" });
+  const name = /filename="([^"]+)"/.exec(response.headers.get("content-disposition") || "");
+  return { name: name ? name[1] : "briefbot", blob: await response.blob() };
+}
+
+/** POST files of a form. */
+export const postForm = async (path, form) => (await call("POST", path, form)).json();
+
+/** POST JSON; gives the events that come back, one after the other, as [name, data]. */
+export async function* stream(path, body, signal) {
+  const response = await call("POST", path, JSON.stringify(body), { "content-type": "application/json" }, signal);
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let held = "";
+  for (;;) {
+    let piece;
+    try {
+      piece = await reader.read();
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      throw new ApiError(t("away"), 0, "unreachable");
+    }
+    if (piece.done) return;
+    held += piece.value.replaceAll("\r\n", "\n");
+    const events = held.split("\n\n");
+    held = events.pop();
+    for (const event of events) {
+      const fields = Object.fromEntries(event.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1).trimStart()]));
+      if (fields.data) yield [fields.event, JSON.parse(fields.data)];
+    }
+  }
+}
+
+async function call(method, path, body, headers = {}, signal = undefined) {
+  let response;
+  try {
+    response = await fetch(path, { method, body, headers, signal, cache: "no-store" });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    leave();
+    throw new ApiError(t("away"), 0, "unreachable");
+  }
+  if (response.ok) return response;
+  const problem = await response.json().catch(() => ({}));
+  throw new ApiError(problem.detail || `HTTP ${response.status}`, response.status, String(problem.type || "").split(":").pop());
+}
+
+/** The service was found not to answer: say so, and look every second until it does. */
+export function leave() {
+  if (isAway) return;
+  isAway = true;
+  listeners.forEach((run) => run(true));
+  look();
+}
+
+/** Whether the service answers; where it does not, the page is told. */
+export async function isThere() {
+  try {
+    const response = await fetch("/healthz", { cache: "no-store", signal: AbortSignal.timeout(5000) });
+    if (response.ok) return true;
+  } catch { /* no answer: the same as a bad one */ }
+  leave();
+  return false;
+}
+
+async function look() {
+  try {
+    const response = await fetch("/readyz", { cache: "no-store", signal: AbortSignal.timeout(5000) });
+    if (response.ok) {
+      isAway = false;
+      listeners.forEach((run) => run(false));
+      return;
+    }
+  } catch { /* still away */ }
+  setTimeout(look, 1000);
+}

@@ -1,0 +1,59 @@
+// The interface's texts, of both languages, from the one file that the page's Python side reads as well.
+
+const RESPONSE = await fetch("/briefbot/strings.json");
+const STRINGS = await RESPONSE.json();
+const KEPT = "briefbot-language";
+
+let language = choose();
+const listeners = [];
+
+function choose() {
+  const asked = new URLSearchParams(location.search).get("lang") || localStorage.getItem(KEPT);
+  if (asked in STRINGS) return asked;
+  return (navigator.languages?.[0] || navigator.language || "en").toLowerCase().startsWith("zh") ? "zh" : "en";
+}
+
+/** The language of the interface: `en` or `zh`. */
+export const currentLanguage = () => language;
+
+/** Show the interface in another language, now and on later visits. */
+export function setLanguage(wanted) {
+  language = wanted;
+  localStorage.setItem(KEPT, wanted);
+  announce();
+}
+
+/** Runs `run` now and whenever the language changes. */
+export function onLanguage(run) {
+  listeners.push(run);
+  run(language);
+}
+
+function announce() {
+  document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+  listeners.forEach((run) => run(language));
+}
+
+/** A text of the interface with its `{names}` filled in. */
+export function t(key, values = {}) {
+  const text = STRINGS[language][key] ?? STRINGS.en[key] ?? key;
+  return text.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
+}
+
+/** The word for a value of a facet, a status or an edge; the value itself where there is none. */
+export function word(group, value) {
+  return STRINGS[language][`${group}.${value}`] ?? String(value ?? "").replaceAll("_", " ").replaceAll("-", " ");
+}
+
+/** A document's title in the interface's language, as far as it has one. */
+export const titleOf = (doc) => (language === "zh" && doc.title_zh ? doc.title_zh : doc.title);
+
+/** A day as the reader writes it. */
+export function day(iso) {
+  if (!iso) return t("undated");
+  const [year, month, date] = iso.split("-").map(Number);
+  return new Intl.DateTimeFormat(language === "zh" ? "zh-CN" : "en-GB", { dateStyle: "medium", timeZone: "UTC" })
+    .format(new Date(Date.UTC(year, month - 1, date)));
+}
+
+announce();
