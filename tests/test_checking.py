@@ -272,3 +272,13 @@ def test_sources_with_different_figures_for_the_same_matter_conflict() -> None:
         "Alibaba repaid merchants deposits of RMB 2 million in April 2021.",
     ):
         assert find_conflict(first, other, GLOSSARY) is None
+
+
+@pytest.mark.parametrize(
+    "claim",
+    ["The CAC fined Didi.", "Didi was fined by the Cyberspace Administration of China.", "滴滴被国家网信办罚款。"],
+)
+def test_a_plain_claim_is_not_contradicted_where_no_source_says_otherwise(bot: Briefbot, claim: str) -> None:
+    found = bot.check(claim)
+    assert found.verdict == "supported"
+    assert found.citations

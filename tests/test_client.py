@@ -15,13 +15,11 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, aclosing
-from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import httpx2
 import pytest
-from briefbot.ui.page import ask_service, show_answer
 from briefbot.ui.strings import EXAMPLES
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -312,18 +310,6 @@ def test_a_service_that_wants_a_key_gets_it(locked_service: tuple[str, str]) -> 
     with Client(url, key) as client:
         assert client.search("Didi").passages
     assert asyncio.run(with_client(url, lambda client: client.search("Didi"), key=key)).passages
-
-
-def test_the_page_is_told_the_text_as_it_grows_and_then_the_answer(service: str) -> None:
-    replies = asyncio.run(listed(ask_service(service, EXAMPLES[0], "", [])))
-    *growing, (said, answer) = replies
-    assert answer is not None
-    assert said == show_answer(answer)
-    assert len(growing) > 1
-    assert growing[-1] == (answer["text"], None)
-    for (shorter, _), (longer, _) in pairwise(growing):
-        assert longer.startswith(shorter)
-        assert len(longer) > len(shorter)
 
 
 # -------------------------------------------------------------------- against a server that misbehaves

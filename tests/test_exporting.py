@@ -29,8 +29,10 @@ from briefbot.answering import Briefbot
 from briefbot.api.exports import describe_attachment, exports, name_file
 from briefbot.api.problems import add_problem_handlers
 from briefbot.api.schemas import AnswerOut
+from briefbot.docx_export import write_docx
 from briefbot.errors import UsageError
-from briefbot.exporting import LABELS, MOST_PARTS, lay_out, write_docx, write_markdown
+from briefbot.exporting import LABELS, MOST_PARTS, lay_out
+from briefbot.markdown_export import write_markdown
 
 ENGLISH = "How much was Alibaba fined in April 2021, and by whom?"
 CHINESE = "滴滴被罚了多少钱？"
@@ -368,7 +370,8 @@ PIECES = (
     "](http://evil.test)", "[x](http://evil.test)", "![x](y)", "<img src=x>", "<script>", "<!--", "-->",
     "<http://evil.test>", "<a@b.c>", "http://evil.test", "www.evil.test", "WWW.1.test", "evil.com", "//evil.test",
     "mailto:a@b.c", "`", "```", "~~~", "~~", "*", "**", "_", "#", "# ", "## ", "\n", "\n\n", "\r\n", "\r", "[^1]:",
-    "[^1]: ", "[^1]", "[1]", "[2]", "[9]", "[1](http://evil.test)", "[2]: x", "![1]", "[", "]", "(", ")", "{", "}", "|", "|-|", "---", "===", "1. ", "1) ", "- ",
+    "[^1]: ", "[^1]", "[1]", "[2]", "[9]", "[1](http://evil.test)", "[2]: x", "![1]",
+    "[", "]", "(", ")", "{", "}", "|", "|-|", "---", "===", "1. ", "1) ", "- ",
     "+ ", "> ", "    ", "\t", " ", "  \n", "\\", "\\\n", "&lt;", "&#60;", "&", ";", "!", ":", "/", ".", "\"", "'",
     " \"t\"", "$x$", "^", "@x", "word", " word ", "1", "中文", "。", "，", "“", "”", "é", "e\u0301", "😀", "\x00", "\x0b",
     "\x1b[0m", "\x85", "\u2028", "\xa0", "\u3000", "\ufeff", "\ufffe", "\u202e", "_x000D_", "]]>", "%s", "{title}",

@@ -12,14 +12,14 @@ from typing import Any
 import httpx2
 import pytest
 from briefbot.ui.strings import EXAMPLES, STRINGS
+from conftest import ModelServer, Reply, run_service
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pages import DESK, PHONE, Watched, ask, opened
 from playwright.sync_api import Browser, Page, expect
 from pydantic import HttpUrl
 
 from briefbot.answering import Briefbot
-from conftest import ModelServer, Reply, run_service
-from pages import DESK, PHONE, Watched, ask, opened
 
 pytestmark = pytest.mark.browser
 
@@ -217,7 +217,9 @@ def test_a_new_conversation_begins_empty(watched: Watched) -> None:
 @settings(max_examples=60, deadline=None)
 def test_what_is_marked_is_the_quote(data: st.DataObject, browser: Browser, service: str) -> None:
     line = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"]), min_size=1, max_size=60)
-    lines = data.draw(st.lists(st.one_of(line, line.map("- {}".format), line.map("## {}".format)), min_size=1, max_size=6))
+    lines = data.draw(
+        st.lists(st.one_of(line, line.map("- {}".format), line.map("## {}".format)), min_size=1, max_size=6)
+    )
     text = "\n".join(lines)
     at = data.draw(st.integers(0, len(lines) - 1))
     first = sum(len(item) + 1 for item in lines[:at])
@@ -313,7 +315,9 @@ def test_without_a_model_the_page_says_who_writes(watched: Watched) -> None:
     assert watched.page.locator("#mode option[value=generative]").evaluate("option => option.disabled")
 
 
-def test_what_a_model_wrote_looks_different_and_says_so(browser: Browser, bot: Briefbot, model_server: ModelServer) -> None:
+def test_what_a_model_wrote_looks_different_and_says_so(
+    browser: Browser, bot: Briefbot, model_server: ModelServer
+) -> None:
     model_server.replies = [(200, "SAMR fined Alibaba RMB 18.228 billion in April 2021 [1].")]
     writing = bot.settings.model_copy(update={"llm_url": HttpUrl(model_server.url), "llm_model": "m"})
     with (
@@ -332,7 +336,9 @@ def test_what_a_model_wrote_looks_different_and_says_so(browser: Browser, bot: B
 
 
 def test_a_reader_stops_an_answer_and_asks_on(browser: Browser, bot: Briefbot, model_server: ModelServer) -> None:
-    model_server.replies = [Reply("SAMR fined Alibaba RMB 18.228 billion in April 2021 [1]. Then", silent_after=(8, 30))]
+    model_server.replies = [
+        Reply("SAMR fined Alibaba RMB 18.228 billion in April 2021 [1]. Then", silent_after=(8, 30))
+    ]
     writing = bot.settings.model_copy(update={"llm_url": HttpUrl(model_server.url), "llm_model": "m"})
     with (
         run_service(writing, Briefbot(writing, bot.corpus, bot.embedder, bot.index)) as url,
@@ -366,7 +372,9 @@ def test_suggestions_are_questions_that_the_corpus_answers(watched: Watched, que
     expect(page.locator("#chat .abstained")).to_have_count(0)
 
 
-@pytest.mark.parametrize(("question", "language"), [("Who won the cricket match?", "en"), ("昨晚谁赢了板球比赛？", "zh")])
+@pytest.mark.parametrize(
+    ("question", "language"), [("Who won the cricket match?", "en"), ("昨晚谁赢了板球比赛？", "zh")]
+)
 def test_an_abstention_says_what_the_corpus_does_cover(
     browser: Browser, service: str, question: str, language: str
 ) -> None:
@@ -379,7 +387,7 @@ def test_an_abstention_says_what_the_corpus_does_cover(
         assert watch.page.locator("#chat button.cite").count() == 0
 
 
-def test_feedback_is_kept_for_an_answer_and_for_a_citation(watched: Watched, service: str) -> None:
+def test_feedback_is_kept_for_an_answer_and_for_a_citation(watched: Watched) -> None:
     page = watched.page
     ask(page, EXAMPLES[0])
     with page.expect_response(lambda response: response.url.endswith("/v1/feedback")) as kept:
@@ -401,7 +409,9 @@ def test_the_reader_walks_from_citation_to_citation(watched: Watched, service: s
     for citation in served["citations"][1:]:
         page.locator("#source .steps").get_by_role("button", name=STRINGS["en"]["next"], exact=True).click()
         expect(page.locator("#source mark")).to_have_text(citation["quote"])
-    expect(page.locator("#source .steps").get_by_role("button", name=STRINGS["en"]["next"], exact=True)).to_be_disabled()
+    expect(
+        page.locator("#source .steps").get_by_role("button", name=STRINGS["en"]["next"], exact=True)
+    ).to_be_disabled()
 
 
 # ---------------------------------------------------------------- language, keys, strings
@@ -443,7 +453,10 @@ def test_a_reader_with_a_key_gets_answers_and_sources(browser: Browser, locked_s
 
 def test_markup_in_a_question_is_shown_as_text(watched: Watched) -> None:
     page = watched.page
-    ask(page, '<img src="http://203.0.113.1/x.png" onerror="document.title=1"> ![x](http://203.0.113.1/y.png) Didi fine?')
+    ask(
+        page,
+        '<img src="http://203.0.113.1/x.png" onerror="document.title=1"> ![x](http://203.0.113.1/y.png) Didi fine?',
+    )
     expect(page.locator("#chat [data-testid=user]").last).to_contain_text("onerror")
     assert watched.outside == []
     assert page.title() == "briefbot"

@@ -70,11 +70,14 @@ def check_untouched(watch: Watched, canary: Canary) -> None:
     assert [error for error in watch.errors if "Content Security Policy" in error] == []
     found = page.evaluate(
         """() => [...document.querySelectorAll(
-            ".bb iframe, .bb object, .bb embed, .bb img, .bb video, .bb audio, .bb form[action], .bb style, .bb script, .bb dialog, .bb base"
+            ["iframe", "object", "embed", "img", "video", "audio", "form[action]", "style", "script", "dialog", "base"]
+                .map((name) => `.bb ${name}`).join()
         )].map((node) => node.outerHTML.slice(0, 200))"""
     )
     assert found == []
-    top = page.evaluate("document.elementFromPoint(innerWidth / 2, 12)?.closest('#masthead, #bar, .gradio-container') !== null")
+    top = page.evaluate(
+        "document.elementFromPoint(innerWidth / 2, 12)?.closest('#masthead, #bar, .gradio-container') !== null"
+    )
     assert top
 
 
@@ -85,13 +88,18 @@ def test_there_are_payloads_enough(canary: Canary) -> None:
 def test_every_document_is_shown_as_it_is(
     browser: Browser, hostile_service: str, hostile: list[Document], canary: Canary
 ) -> None:
-    kept = {item["id"]: item for item in httpx2.get(f"{hostile_service}/v1/documents?limit=500", trust_env=False).json()["documents"]}
+    kept = {
+        item["id"]: item
+        for item in httpx2.get(f"{hostile_service}/v1/documents?limit=500", trust_env=False).json()["documents"]
+    }
     assert len(kept) == len(hostile)
     with opened(browser, hostile_service, "/?tab=corpus") as watch:
         page = watch.page
         for document in hostile:
             page.evaluate("async (id) => (await import('/briefbot/source.js')).openDocument(id)", document.id)
-            expect(page.locator("#source h2")).to_have_text(re.compile(re.escape(" ".join(kept[document.id]["title"].split()))))
+            expect(page.locator("#source h2")).to_have_text(
+                re.compile(re.escape(" ".join(kept[document.id]["title"].split())))
+            )
             text = httpx2.get(f"{hostile_service}/v1/documents/{document.id}", trust_env=False).json()["text"]
             shown = " ".join(page.locator("#source .document").inner_text().split())
             assert " ".join(text.replace("## ", "").split()) == shown
@@ -99,7 +107,9 @@ def test_every_document_is_shown_as_it_is(
         check_untouched(watch, canary)
 
 
-def test_every_tab_shows_them_untouched(browser: Browser, hostile_service: str, hostile: list[Document], canary: Canary) -> None:
+def test_every_tab_shows_them_untouched(
+    browser: Browser, hostile_service: str, hostile: list[Document], canary: Canary
+) -> None:
     with opened(browser, hostile_service) as watch:
         page = watch.page
         for name in TABS:
@@ -171,11 +181,9 @@ def test_a_script_without_the_nonce_does_not_run(browser: Browser, service: str)
 
 
 def test_the_page_keeps_gradios_extras_off(service: str) -> None:
-    text = httpx2.get(service, headers={"accept": "text/html"}, trust_env=False).text
-    assert "gradio.app" not in re.sub(r"<meta[^>]*>", "", text) or "huggingface.co" not in text
     config = httpx2.get(f"{service}/config", trust_env=False).json()
     assert config["analytics_enabled"] is False
-    assert config.get("run_history") in {False, None}
+    assert config["run_history"] is False
     assert config["dependencies"] == []
 
 
@@ -185,4 +193,7 @@ def test_the_packaged_scripts_write_no_markup() -> None:
     assert len(scripts) > 10
     for script in scripts:
         text = script.read_text("utf-8")
-        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|https?://(?!www\.w3\.org)", text), script.name
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|https?://(?!www\.w3\.org)",
+            text,
+        ), script.name

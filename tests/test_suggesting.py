@@ -20,7 +20,8 @@ from briefbot.api.problems import add_problem_handlers
 from briefbot.api.suggestions import suggestions
 from briefbot.errors import NotFoundError, UsageError
 from briefbot.models import Document, Filters, Language
-from briefbot.suggesting import QUESTIONS, Suggestion, SuggestionRequest, suggest
+from briefbot.question_wording import QUESTIONS
+from briefbot.suggesting import Suggestion, SuggestionRequest, suggest
 from briefbot.terms import fold, is_chinese, query_terms
 
 QUESTION: dict[Language, str] = {"en": "What is known about this?", "zh": "这是怎么回事？"}

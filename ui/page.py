@@ -49,6 +49,7 @@ def mount_page(app: FastAPI) -> FastAPI:
             '<link rel="icon" href="/briefbot/favicon.svg" type="image/svg+xml">'
         ),
         footer_links=[],
+        run_history=False,
         show_error=False,
         app_kwargs={"openapi_url": None, "docs_url": None, "redoc_url": None},
     )
@@ -98,5 +99,4 @@ def build_page() -> Any:
                 gr.Button(text["stop"], scale=1, min_width=90, elem_id="stop")
                 gr.Button(text["fresh"], scale=1, min_width=90, elem_id="fresh")
             gr.Column(elem_id="panel")
-    page.run_history = False
     return page

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from briefbot.glossary import Glossary, GlossaryEntry
 from briefbot.legal_terms import translate_terms
 from briefbot.models import Authority, DifferenceKind, Document, Evidence, Language, Status, Verdict
-from briefbot.polarity import content_units, denials_in
+from briefbot.polarity import content_units, denials_in, denied_alone, modalities_in, opposed_directions
 from briefbot.quantities import Quantity, find_dates, find_quantities, missing_dates
 from briefbot.roles import ACTORS
 from briefbot.support import split_clauses
@@ -100,8 +100,10 @@ def check_claim(
     contrasts = find_contrasts(claim, compared, statuses, glossary)
     signs = signs_of_claim(claim, evidence, contrasts, glossary)
     likelihoods = _weigh(signs)
-    allowed = [name for name in likelihoods if name != "supported" or not _is_unborne(signs, contrasts)]
-    verdict = max(allowed, key=lambda name: likelihoods[name])
+    barred = {"supported"} if _is_unborne(signs, contrasts) else set()
+    if not _is_opposed(claim, compared, contrasts):
+        barred.add("contradicted")
+    verdict = max((name for name in likelihoods if name not in barred), key=lambda name: likelihoods[name])
     rows = _rows_shown(claim, compared, contrasts, glossary) if verdict != "not_found" else []
     rows.sort(key=lambda row: (_AUTHORITIES.index(documents[compared[row].passage.document_id].authority), row))
     shown = tuple(compared[row] for row in rows)
@@ -248,6 +250,20 @@ def _is_unborne(signs: Mapping[str, float], contrasts: Sequence[Contrast]) -> bo
     """Whether a claim holds a value or a name that the sentences compared do not."""
     missing = ("numbers_differ", "numbers_unknown", "dates_missing", "names_missing", "strange")
     return bool(contrasts) or any(signs[name] for name in missing)
+
+
+def _is_opposed(claim: str, compared: Sequence[Evidence], contrasts: Sequence[Contrast]) -> bool:
+    """Whether a source has another value, body or status, or a nearest sentence denies, orders or moves otherwise than the claim."""
+    return bool(contrasts) or any(_pulls_apart(claim, item.sentence.text) for item in compared[:SENTENCES_NEAREST])
+
+
+def _pulls_apart(claim: str, text: str) -> bool:
+    return bool(
+        denied_alone(claim, text)
+        or denied_alone(text, claim)
+        or modalities_in(claim) != modalities_in(text)
+        or opposed_directions(claim, text)
+    )
 
 
 def _rows_shown(

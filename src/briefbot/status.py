@@ -70,11 +70,11 @@ class Lineage:
             if edge.type == "drafts" and edge.target in self._documents
         ]
         causes = {day: other.id for other in others for day in (other.effective_from, other.published) if day}
-        own = {document.published, document.effective_from}
+        own = {day for day in (document.published, document.effective_from) if day}
         if document.effective_to is not None and document.effective_to < dt.date.max:
             own.add(document.effective_to + dt.timedelta(days=1))
         changes: list[Change] = []
-        for day in sorted(causes.keys() | (own - {None})):
+        for day in sorted(causes.keys() | own):
             status = self.status_on(document, day) if until is None or day <= until else None
             if status is not None and (not changes or changes[-1].status != status):
                 changes.append(Change(day, status, None if day in own else causes[day]))

@@ -30,8 +30,8 @@ export async function postForFile(path, body) {
   return { name: name ? name[1] : "briefbot", blob: await response.blob() };
 }
 
-/** POST files of a form. */
-export const postForm = async (path, form) => (await call("POST", path, form)).json();
+/** POST files of a form, with a key of the reader's if they gave one. */
+export const postForm = async (path, form, key) => (await call("POST", path, form, key ? { authorization: `Bearer ${key}` } : {})).json();
 
 /** POST JSON; gives the events that come back, one after the other, as [name, data]. */
 export async function* stream(path, body, signal) {

@@ -173,6 +173,7 @@ function daysOf(name) {
 
 function drawUpload() {
   const files = el("input", { type: "file", id: "files", multiple: true });
+  const key = el("input", { type: "password", id: "upload-key", autocomplete: "off" });
   const results = el("div", { role: "status", className: "results" });
   const send = button(t("upload"), async () => {
     if (!files.files.length) return;
@@ -181,7 +182,7 @@ function drawUpload() {
     send.disabled = true;
     results.textContent = t("uploading");
     try {
-      const { results: found } = await postForm("/v1/documents", form);
+      const { results: found } = await postForm("/v1/documents", form, key.value.trim());
       refill(results, drawResults(found));
       listed = [];
       more();
@@ -192,7 +193,8 @@ function drawUpload() {
     }
   });
   return el("section", { className: "upload" }, el("h3", { textContent: t("upload_title") }), el("p", { textContent: t("upload_hint") }),
-    el("p", {}, el("label", { for: "files", textContent: t("files") }), files, send), results);
+    el("p", {}, el("label", { for: "files", textContent: t("files") }), files,
+      el("label", { for: "upload-key", textContent: t("upload_key") }), key, send), results);
 }
 
 function drawResults(found) {

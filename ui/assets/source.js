@@ -56,14 +56,14 @@ function place() {
 }
 
 /** Close the reader and give the focus back to what opened it. */
-export function closeSource() {
+export function closeSource({ withFocus = true } = {}) {
   asking += 1;
   const opener = shown?.opener;
   shown = null;
   setExpanded(null);
   document.body.classList.remove("source-open");
   document.querySelector("#source")?.remove();
-  if (opener?.isConnected) opener.focus();
+  if (withFocus && opener?.isConnected) opener.focus();
 }
 
 function setExpanded(opener) {
@@ -76,7 +76,7 @@ function setExpanded(opener) {
   opener.setAttribute("aria-expanded", "true");
 }
 
-const closeButton = () => button("×", closeSource, { className: "close", "aria-label": t("close") });
+const closeButton = () => button("×", () => closeSource(), { className: "close", "aria-label": t("close") });
 
 function draw() {
   if (!shown) return;
@@ -217,6 +217,6 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && document.body.classList.contains("source-open") && !event.defaultPrevented) closeSource();
 });
 subscribe((_, changed) => {
-  if (changed.includes("tab") && !shown?.answer) closeSource();
+  if (changed.includes("tab")) closeSource({ withFocus: false });
 });
 onLanguage(() => draw());

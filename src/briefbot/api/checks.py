@@ -45,7 +45,9 @@ class CheckedClaimOut(schemas.Out):
 
     start: int = Field(description="Where it begins in the text, in code points", examples=[0])
     end: int = Field(description="Where it ends", examples=[42])
-    check: schemas.CheckOut | None = Field(description="The verdict; none where it states nothing that could be checked")
+    check: schemas.CheckOut | None = Field(
+        description="The verdict; none where it states nothing that could be checked"
+    )
 
 
 class ChecksOut(schemas.Out):

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
+from itertools import pairwise
 from typing import Annotated, Any
 
 import yaml
@@ -43,9 +44,7 @@ class FacetValueOut(schemas.Out):
     name: str | None = Field(
         default=None, description="An issuer's English name", examples=["Cyberspace Administration of China"]
     )
-    name_zh: str | None = Field(
-        default=None, description="An issuer's Chinese name", examples=["国家互联网信息办公室"]
-    )
+    name_zh: str | None = Field(default=None, description="An issuer's Chinese name", examples=["国家互联网信息办公室"])
 
 
 class FacetsOut(schemas.Out):
@@ -131,7 +130,9 @@ def measure(catalogue: Catalogue, filters: models.Filters, as_of: dt.date | None
         facets=FacetsOut(**{name: _list_values(name, known[name], counts[name]) for name in FACETS}),
         cells=[
             CellOut(phase=phase, topic=topic, quarter=_name_quarter(quarter), count=count)
-            for (topic, quarter, phase), count in sorted(cells.items(), key=lambda item: [str(part) for part in item[0]])
+            for (topic, quarter, phase), count in sorted(
+                cells.items(), key=lambda item: [str(part) for part in item[0]]
+            )
         ],
         gaps=list(_find_gaps(cells)),
         filters=schemas.FiltersOut.of(filters),
@@ -194,7 +195,7 @@ def _find_gaps(cells: _Cells) -> Iterable[GapOut]:
         quarters.setdefault(topic, set()).add(quarter)
     for topic, seen in sorted(quarters.items()):
         held = sorted(seen)
-        for one, other in zip(held, held[1:], strict=False):
+        for one, other in pairwise(held):
             if other - one > 2:
                 yield GapOut(**{"topic": topic, "from": _name_quarter(one + 1), "to": _name_quarter(other - 1)})
 

@@ -72,7 +72,10 @@ def _render_body(media_type: str, content: Mapping[str, Any]) -> str:
 
 def _write_curl(path: str, verb: str, operation: Mapping[str, Any], body: Mapping[str, Any]) -> str:
     """A call for a shell; where a key is always needed, with one."""
-    lines = [f"curl -X {verb.upper()} http://127.0.0.1:8000{path}", "  -H 'content-type: application/json'"]
+    lines = [
+        f"curl -X {verb.upper()} http://127.0.0.1:8000{path.replace('{format}', 'markdown')}",
+        "  -H 'content-type: application/json'",
+    ]
     if {} not in operation.get("security", [{}]):
         lines.append('  -H "authorization: Bearer $BRIEFBOT_API_KEY"')
     if body.get("stream") or path.endswith("/stream"):

@@ -25,6 +25,50 @@ TAGS: Mapping[str, str] = {
 }
 """Each tag of an operation with what it holds, in the order of the page."""
 
+_ANSWER: Mapping[str, Any] = {
+    "id": "ans_5c1f0e",
+    "question": "Who was fined?",
+    "standalone_question": "Who was fined?",
+    "language": "en",
+    "mode": "extractive",
+    "as_of": None,
+    "filters": {},
+    "abstained": False,
+    "abstention_reason": None,
+    "text": "The regulator fined a company in 2021 [1].",
+    "statements": [
+        {
+            "text": "The regulator fined a company in 2021 [1].",
+            "start": 0,
+            "end": 42,
+            "citations": [1],
+            "support": "verbatim",
+        }
+    ],
+    "citations": [
+        {
+            "number": 1,
+            "passage_id": "event-fine:340faf93d171c108",
+            "quote": "The regulator fined a company in 2021.",
+            "start": 0,
+            "end": 38,
+            "locator": "",
+            "document": {
+                "id": "event-fine", "title": "A fine", "title_zh": None, "kind": "event", "issuer": ["SAMR"],
+                "authority": "enforcement", "force": "signal", "phase": None, "stage": "adopted", "number": None,
+                "number_zh": None, "published": "2021-04-10", "effective_from": None, "effective_to": None, "status": "final",
+                "language": "en", "topics": [], "companies": [], "url": None,
+            },
+        }
+    ],
+    "notices": [],
+    "confidence": 0.93,
+    "corpus_version": "sha256:9f2c",
+    "timings_ms": {"total": 47.5},
+    "tokens": {},
+}  # fmt: skip
+"""An answer as this API gives them."""
+
 EXAMPLES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "/v1/answer": {
         "A question": {"question": "How much was Alibaba fined in April 2021, and by whom?"},
@@ -52,6 +96,19 @@ EXAMPLES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "A claim that is wrong": {"claim": "SAMR fined Alibaba RMB 34 billion in 2021."},
         "A claim as of a day": {"claim": "The Personal Information Protection Law is in force.", "as_of": "2021-10-31"},
     },
+    "/v1/checks": {
+        "A paragraph": {
+            "text": "SAMR fined Alibaba RMB 34 billion in 2021. The Personal Information Protection Law took effect in 2021."
+        }
+    },
+    "/v1/suggestions": {
+        "After an answer": {
+            "question": "How much was Alibaba fined?",
+            "document_ids": ["event-2021-04-10-alibaba-fined"],
+            "language": "en",
+        }
+    },
+    "/v1/export/{format}": {"An answer": {"answers": [_ANSWER]}},
     "/v1/search": {
         "In Chinese": {"query": "数据出境安全评估", "top_k": 5},
         "Rules of one body": {

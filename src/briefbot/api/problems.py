@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -23,7 +24,9 @@ from briefbot.errors import BriefbotError, UsageError
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
 _CHALLENGES = ("Bearer", 'Basic realm="briefbot", charset="UTF-8"')
-"""Each in a header of its own: Chromium reads no second one in the same header, and then asks for no password."""
+"""Each in a header of its own: Chromium reads no second one in the same header, and then asks for no password.
+
+The second one only for a page that is opened: for what a script fetches, a browser would ask in the middle of the page."""
 UNEXPECTED = "an unexpected error occurred; the service's log says more"
 _OPENAI_PATHS = ("/v1/chat/completions", "/v1/models")
 _FIELD = re.compile(r"[\w.]+(?=: )")
@@ -65,7 +68,8 @@ class ProblemResponse(Response):
         response = JSONResponse(
             problem.model_dump(), status_code=problem.status, media_type=MEDIA_TYPE, headers=self._sent_headers
         )
-        for challenge in _CHALLENGES if problem.status == 401 else ():
+        is_fetched = Headers(scope=scope).get("sec-fetch-mode", "navigate") != "navigate"
+        for challenge in _CHALLENGES[: 1 if is_fetched else 2] if problem.status == 401 else ():
             response.headers.append("WWW-Authenticate", challenge)
         await response(scope, receive, send)
 
