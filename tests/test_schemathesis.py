@@ -54,6 +54,7 @@ OPERATIONS = (
 )
 BY_ID = (
     "GET /v1/documents/{document_id}",
+    "GET /v1/documents/{document_id}/versions",
     "GET /v1/models/{model}",
     "GET /v1/answers/{answer_id}",
     "GET /v1/conversations/{conversation_id}",
@@ -61,7 +62,14 @@ BY_ID = (
 )
 """Made-up ids name nothing, so these are asked for what exists as well."""
 
-WITHOUT_INPUT = ("POST /v1/conversations", "GET /v1/models", "GET /healthz", "GET /readyz", "GET /metrics")
+WITHOUT_INPUT = (
+    "POST /v1/conversations",
+    "GET /v1/models",
+    "GET /v1/quality",
+    "GET /healthz",
+    "GET /readyz",
+    "GET /metrics",
+)
 NOT_FUZZED = ("POST /v1/documents",)
 """It takes files in; tests of its own send it sound, broken and hostile ones."""
 

@@ -162,7 +162,7 @@ _HEADERS: Mapping[str, Mapping[str, Any]] = {
 _UNUSED = ("HTTPValidationError", "ValidationError")
 """What FastAPI answers malformed requests with where nobody says otherwise."""
 
-_IDS = frozenset({"answer_id", "conversation_id", "model"})
+_IDS = frozenset({"answer_id", "conversation_id", "model", "document_ids", "left", "right"})
 _EVENTS: Mapping[str, type[BaseModel]] = {
     "sources": schemas.SourcesOut,
     "delta": schemas.DeltaOut,
@@ -246,7 +246,8 @@ def _impossible(operation: Mapping[str, Any], found: Mapping[str, Any]) -> set[s
     """Statuses an operation cannot have: of a body where it takes none, of a missing thing where it names none."""
     contents = operation.get("requestBody", {}).get("content", {}).values()
     fields = {field for it in contents for field in found.get(_name(it["schema"]), {}).get("properties", {})}
-    names_something = fields & _IDS or any(it["in"] == "path" for it in operation.get("parameters", ()))
+    parameters = operation.get("parameters", ())
+    names_something = fields & _IDS or any(it["in"] == "path" or it["name"] in _IDS for it in parameters)
     return (set() if names_something else {"404"}) | (set() if contents else {"400", "408", "413"})
 
 

@@ -59,9 +59,7 @@ class TimelineEventOut(schemas.Out):
     language: models.Language = Field(description="Language of its text", examples=["en"])
     effective_from: dt.date | None = Field(description="First day in force", examples=["2021-11-01"])
     effective_to: dt.date | None = Field(description="Last day in force", examples=[None])
-    links: list[LinkOut] = Field(
-        description="Where it is published: its links to documents of the corpus; else none"
-    )
+    links: list[LinkOut] = Field(description="Where it is published: its links to documents of the corpus; else none")
 
 
 class TimelineOut(schemas.Out):
