@@ -391,6 +391,25 @@ def load(
         raise typer.Exit(1)
 
 
+@eval_app.command("page")
+def page(
+    url: Annotated[str | None, typer.Option("--url", help="A running service; by default one is started.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how soon the page can be used and an answer is seen, in Chromium; exits 1 where a target is missed."""
+    from contextlib import nullcontext
+
+    from briefbot.eval.load import started_service
+    from briefbot.eval.page_speed import measure_page, render_page_speed
+    from briefbot.ui.strings import EXAMPLES
+
+    with nullcontext((url, None)) if url else started_service() as (address, _):
+        found = measure_page(address, EXAMPLES)
+    print(json.dumps(found.as_json(), indent=2) if as_json else "\n".join(render_page_speed(found)))
+    if found.missed:
+        raise typer.Exit(1)
+
+
 @eval_app.command("growth")
 def growth(
     folder: Annotated[Path, typer.Argument(help="Where the synthetic records are made and kept.")],

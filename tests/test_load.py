@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from briefbot.eval.load import LoadPlan, Targets, press, render_load
+from briefbot.eval.page_speed import measure_page, render_page_speed
 from briefbot.ui.strings import EXAMPLES
 
 PLAN = LoadPlan(users=3, overload_users=4, cut_streams=8, seconds=2.0, think_seconds=0.3)
@@ -69,3 +70,13 @@ def test_answers_that_do_not_end_are_errors_and_what_stays_in_flight_is_told(bro
     assert steady["errors"]
     assert cut["in_flight"] == 4
     assert {line.split(":")[0] for line in report.missed} >= {"steady", "overload", "cut"}
+
+
+@pytest.mark.browser
+def test_the_page_is_measured_and_what_is_too_slow_is_named(service: str) -> None:
+    found = measure_page(service, EXAMPLES[:2], openings=1, usable_ms=0.0, words_ms=-1.0)
+    assert len(found.usable_ms) == 1
+    assert len(found.first_words_ms) == 2
+    assert all(item >= 0 for item in found.first_words_ms)
+    assert [line.split(":")[0] for line in found.missed] == ["usable", "first words"]
+    assert len(list(render_page_speed(found))) == 4

@@ -307,6 +307,20 @@ def test_choosing_one_version_finds_the_other(browser: Browser, service: str) ->
         assert "left=rule-genai-draft-2023" in page.url
 
 
+def test_an_instrument_at_two_dates_is_compared_as_it_stood_then(browser: Browser, service: str) -> None:
+    with opened(browser, service, "/?tab=compare") as watch:
+        page = watch.page
+        page.locator("#compare-instrument").select_option("law-aml-2022")
+        page.locator("#date-from").fill("2021-12-31")
+        page.locator("#date-to").fill("2023-12-31")
+        page.locator("#compare form .primary").click()
+        heads = page.locator("#compare .parts thead th button")
+        expect(heads).to_have_count(2, timeout=20_000)
+        titles = [get(service, f"/v1/documents/{id_}")["title"] for id_ in ("law-aml-2007", "law-aml-2022")]
+        assert heads.all_inner_texts() == titles
+        assert "document=law-aml-2022" in page.url
+
+
 def test_one_question_at_two_dates_stands_side_by_side(browser: Browser, service: str) -> None:
     question = "What happened to Didi?"
     with opened(browser, service, "/?tab=compare") as watch:

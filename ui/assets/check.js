@@ -56,6 +56,13 @@ function drawVerdicts() {
   refill(place, ...found.claims.map((claim) => drawClaim(points.slice(claim.start, claim.end).join(""), claim.check)));
 }
 
+/** How far the verdict stands above the others. */
+function clearness(made) {
+  const share = made.likelihoods[made.verdict] ?? 0;
+  if (share >= 0.6) return "high";
+  return share >= 0.45 ? "mid" : "low";
+}
+
 function drawClaim(said, made) {
   if (!made) {
     return el("article", { className: "verdict none" }, el("p", { className: "claim", textContent: said }), el("p", { className: "facts", textContent: t("not_checkable") }));
@@ -63,7 +70,7 @@ function drawClaim(said, made) {
   const against = new Set(made.differences.map((item) => item.citation));
   return el("article", { className: `verdict ${made.verdict}` },
     el("p", { className: "claim" }, el("span", { className: `badge verdict-${made.verdict}`, textContent: word("verdict", made.verdict) }), " ", said),
-    el("p", { className: "facts", textContent: t("how_clear", { share: Math.round(100 * (made.likelihoods[made.verdict] ?? 0)) }) }),
+    el("p", { className: "facts", textContent: t(`clear_${clearness(made)}`) }),
     made.differences.length ? el("ul", { className: "differences" }, made.differences.map((item) => el("li", {},
       t("difference", { kind: word("difference", item.kind), stated: item.stated, found: item.found }), makeMark(made, item.citation)))) : null,
     el("ol", { className: "evidence" }, made.citations.map((citation) => el("li", { className: against.has(citation.number) ? "against" : "" },

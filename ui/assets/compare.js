@@ -136,13 +136,16 @@ function drawDates() {
   const field = (name, label) => el("p", {}, el("label", { for: `date-${name}`, textContent: label }),
     el("input", { type: "date", id: `date-${name}`, value: days[name], required: true, on: { change: (event) => { days = { ...days, [name]: event.target.value }; } } }));
   const box = el("input", { type: "text", id: "compare-question", value: question, maxLength: 2000, placeholder: t("compare_question_hint"), on: { input: (event) => { question = event.target.value; } } });
-  return el("form", { on: { submit: (event) => { event.preventDefault(); compareDates(); } } },
+  const instrument = el("select", { id: "compare-instrument" }, el("option", { value: "", textContent: t("no_instrument") }), instruments.map((doc) =>
+    el("option", { value: doc.id, textContent: `${titleOf(doc)} (${doc.published || ""})`, selected: doc.id === state.compare.document })));
+  return el("form", { on: { submit: (event) => { event.preventDefault(); compareDates(instrument.value); } } },
     el("p", { className: "wide" }, el("label", { for: "compare-question", textContent: t("question") }), box),
+    el("p", { className: "wide" }, el("label", { for: "compare-instrument", textContent: t("instrument") }), instrument),
     field("from", t("on_first_day")), field("to", t("on_second_day")),
     el("button", { type: "submit", className: "primary", textContent: t("compare") }));
 }
 
-async function compareDates() {
+async function compareDates(instrument) {
   const place = section.querySelector(".twice");
   if (!days.from || !days.to || days.from >= days.to) {
     refill(place, el("p", { className: "failed", role: "alert", textContent: t("days_in_order") }));
@@ -160,6 +163,10 @@ async function compareDates() {
     ]);
     twice = { first, second, events: between.events, days: { ...days } };
     drawTwice();
+    if (instrument) {
+      compared = null;
+      update({ compare: { left: "", right: "", document: instrument, ...days } });
+    }
   } catch (error) {
     refill(place, el("p", { className: "failed", role: "alert", textContent: error.message }));
   } finally {
