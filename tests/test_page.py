@@ -325,14 +325,14 @@ def test_what_a_model_wrote_looks_different_and_says_so(
         opened(browser, url) as watch,
     ):
         page = watch.page
-        expect(page.locator("#controls .model")).to_have_text(STRINGS["en"]["model_is_set"])
+        expect(page.locator("#controls .model")).to_have_text(STRINGS["en"]["model_is_set"].format(model="m"))
         ask(page, EXAMPLES[0])
         written, quoted = page.locator(".statement.checked"), page.locator(".statement.verbatim")
         expect(written).to_have_count(1)
         assert quoted.count() >= 1
         style = "node => getComputedStyle(node).fontStyle + getComputedStyle(node).backgroundImage"
         assert written.evaluate(style) != quoted.first.evaluate(style)
-        expect(page.locator("#chat .tools")).to_contain_text(STRINGS["en"]["by_model"])
+        expect(page.locator("#chat .tools")).to_contain_text(STRINGS["en"]["by_model"].format(model="m"))
 
 
 def test_a_reader_stops_an_answer_and_asks_on(browser: Browser, bot: Briefbot, model_server: ModelServer) -> None:

@@ -157,6 +157,11 @@ class Briefbot:
             self.index.close()
         self.corpus.close()
 
+    @property
+    def model_name(self) -> str | None:
+        """The name of the language model that writes answers, None where there is none."""
+        return self._model.name if self._model else None
+
     def warm_up(self) -> None:
         """Load a local language model now rather than with the first question; raises `ModelError` where that fails."""
         if self._model and self.settings.llm_gguf:
@@ -236,7 +241,8 @@ class Briefbot:
         finished = time.perf_counter()
         stages["compose"] = _milliseconds(finished - retrieved - stages.get("generate", 0.0) / 1000)
         stages["total"] = _milliseconds(finished - started)
-        return replace(answer, history=tuple(history), settings=self._depends_on)
+        writer = {"language_model": self.model_name} if answer.mode == "generative" and self.model_name else {}
+        return replace(answer, history=tuple(history), settings={**self._depends_on, **writer})
 
     def check(self, claim: str, *, as_of: dt.date | str | None = None, filters: Filters | None = None) -> Check:
         """Check a claim against the corpus, with the words for or against it; raises `UsageError` for a malformed request."""

@@ -169,7 +169,7 @@ function drawTools(answer, turn) {
     made.append(drawThumb(rating));
     return made;
   };
-  const author = answer.mode === "generative" ? t("by_model") : t("by_sources");
+  const author = answer.mode === "generative" ? t("by_model", { model: answer.settings.language_model || "" }) : t("by_sources");
   const since = answer.as_of ? t("as_of_day", { date: day(answer.as_of) }) : t("as_of_today");
   return el("footer", { className: "tools" },
     el("span", { className: "made", textContent: answer.abstained ? since : `${author} · ${since}` }),

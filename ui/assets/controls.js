@@ -12,7 +12,7 @@ const today = () => toDay(Math.floor((Date.now() + 8 * 3_600_000) / MS_PER_DAY))
 
 let bar;
 let coverage = null;
-let models = [];
+let writer;             // the language model's name, null where there is none, undefined while it is not known
 const listeners = [];
 
 /** Runs `run(coverage)` whenever what the filters leave is counted again. */
@@ -32,8 +32,8 @@ export async function startControls() {
     if (!changed.every((name) => ["tab", "conversation", "compare"].includes(name))) draw();
   });
   readCoverage();
-  get("/v1/models").then((found) => {
-    models = found.data.map((item) => item.id);
+  get("/readyz").then((found) => {
+    writer = found.language_model;
     draw();
   }).catch(() => {});
 }
@@ -136,12 +136,11 @@ function drawChips() {
 // ---------------------------------------------------------------- who writes
 
 function drawMode() {
-  const hasModel = models.includes("briefbot-generative");
   const choice = el("select", { id: "mode", on: { change: (event) => update({ mode: event.target.value }) } },
-    MODES.map((mode) => el("option", { value: mode, textContent: t(`mode_${mode}`), selected: state.mode === mode, disabled: mode === "generative" && models.length > 0 && !hasModel })));
+    MODES.map((mode) => el("option", { value: mode, textContent: t(`mode_${mode}`), selected: state.mode === mode, disabled: mode === "generative" && writer === null })));
   return el("div", { className: "mode" },
     el("label", { for: "mode", textContent: t("mode") }), choice,
-    el("span", { className: "model", textContent: hasModel ? t("model_is_set") : t("model_is_not_set") }));
+    el("span", { className: "model", textContent: writer ? t("model_is_set", { model: writer }) : writer === null ? t("model_is_not_set") : "" }));
 }
 
 document.addEventListener("click", (event) => {

@@ -158,6 +158,11 @@ class Health(Out):
     model: str | None = Field(
         default=None, description="The embedding model", examples=["multilingual-e5-small-q4:0f3a"]
     )
+    language_model: str | None = Field(
+        default=None,
+        description="The model that writes answers, none where answers are the sources' own",
+        examples=[None],
+    )
     index: Literal["approximate", "exact"] | None = Field(
         default=None,
         description="`approximate`: the vector index is in use; `exact`: vectors are compared one by one",

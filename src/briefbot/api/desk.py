@@ -325,6 +325,7 @@ class Desk:
             documents=held.documents,
             passages=held.passages,
             model=str(bot.embedder.identity),
+            language_model=bot.model_name,
             index="approximate" if held.is_current else "exact",
             corpus_version=version,
         )
