@@ -20,6 +20,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 ASSETS = Path(__file__).parent / "assets"
+IDLE_SECONDS = 1.0
 
 
 class _Assets(StaticFiles):
@@ -99,4 +100,6 @@ def build_page() -> Any:
                 gr.Button(text["stop"], scale=1, min_width=90, elem_id="stop")
                 gr.Button(text["fresh"], scale=1, min_width=90, elem_id="fresh")
             gr.Column(elem_id="panel")
+    # Gradio's queue looks every millisecond whether there is an event, and this page has none.
+    page._queue.sleep_when_free = page._queue.progress_update_sleep_when_free = IDLE_SECONDS
     return page
