@@ -137,6 +137,19 @@ def test_tabs_follow_the_arrow_keys(watched: Watched) -> None:
     expect(page.locator("#talk")).to_be_hidden()
 
 
+def test_the_browser_steps_back_through_the_tabs(watched: Watched) -> None:
+    page = watched.page
+    ask(page, EXAMPLES[0])
+    for name in ("timeline", "corpus"):
+        page.locator(f"#tab-{name}").click()
+    page.go_back()
+    expect(page.locator("#timeline")).to_be_visible()
+    page.go_back()
+    expect(page.locator("#chat .said button.cite").first).to_be_visible()
+    page.go_forward()
+    expect(page.locator("#tab-timeline")).to_have_attribute("aria-selected", "true")
+
+
 # ---------------------------------------------------------------- citations that last
 
 

@@ -7,32 +7,48 @@ const DAY = /^\d{4}-\d{2}-\d{2}$/;
 const CONVERSATION = /^[\w-]{1,80}$/;
 
 const listeners = [];
-const asked = new URLSearchParams(location.search);
 
 /** The state; change it with `update` only. */
-export const state = {
-  asOf: DAY.test(asked.get("as_of") || "") ? asked.get("as_of") : "",
-  filters: Object.fromEntries(FACETS.map((name) => [name, asked.getAll(name).slice(0, 50)])),
-  mode: MODES.includes(asked.get("mode")) ? asked.get("mode") : "auto",
-  tab: TABS.includes(asked.get("tab")) ? asked.get("tab") : "chat",
-  conversation: CONVERSATION.test(asked.get("c") || "") ? asked.get("c") : "",
-  compare: Object.fromEntries(["left", "right", "document", "from", "to"].map((name) => [name, asked.get(name) || ""])),
-};
+export const state = read();
 
 /** The question that the address asks, once. */
-export const askedQuestion = (asked.get("q") || "").slice(0, 2000);
+export const askedQuestion = (new URLSearchParams(location.search).get("q") || "").slice(0, 2000);
+
+function read() {
+  const asked = new URLSearchParams(location.search);
+  return {
+    asOf: DAY.test(asked.get("as_of") || "") ? asked.get("as_of") : "",
+    filters: Object.fromEntries(FACETS.map((name) => [name, asked.getAll(name).slice(0, 50)])),
+    mode: MODES.includes(asked.get("mode")) ? asked.get("mode") : "auto",
+    tab: TABS.includes(asked.get("tab")) ? asked.get("tab") : "chat",
+    conversation: CONVERSATION.test(asked.get("c") || "") ? asked.get("c") : "",
+    compare: Object.fromEntries(["left", "right", "document", "from", "to"].map((name) => [name, asked.get(name) || ""])),
+  };
+}
 
 /** Runs `run(state, changed names)` after every change. */
 export const subscribe = (run) => listeners.push(run);
 
-/** Change some of the state; the address follows. */
+/** Change some of the state; the address follows, and a change of tab is a step that the browser can take back. */
 export function update(changes) {
-  const changed = Object.keys(changes).filter((name) => JSON.stringify(changes[name]) !== JSON.stringify(state[name]));
+  const changed = change(changes);
   if (!changed.length) return;
-  Object.assign(state, changes);
-  writeAddress();
+  history[changed.includes("tab") ? "pushState" : "replaceState"](null, "", address());
   listeners.forEach((run) => run(state, changed));
 }
+
+function change(changes) {
+  const changed = Object.keys(changes).filter((name) => JSON.stringify(changes[name]) !== JSON.stringify(state[name]));
+  Object.assign(state, changes);
+  return changed;
+}
+
+addEventListener("popstate", () => {
+  const { conversation, ...wanted } = read(); // a conversation goes on, wherever the reader steps
+  const changed = change(wanted);
+  history.replaceState(null, "", address());
+  if (changed.length) listeners.forEach((run) => run(state, changed));
+});
 
 /** Put a value of a facet in or out. */
 export function toggleFilter(facet, value) {
@@ -67,7 +83,7 @@ export function linkFor({ question, asOf, filters = {}, mode }) {
   return `${location.origin}${location.pathname}?${query}`;
 }
 
-function writeAddress() {
+function address() {
   const query = filtersForQuery();
   if (state.mode !== "auto") query.set("mode", state.mode);
   if (state.tab !== "chat") query.set("tab", state.tab);
@@ -75,5 +91,5 @@ function writeAddress() {
   if (state.tab === "compare") {
     for (const [name, value] of Object.entries(state.compare)) if (value) query.set(name, value);
   }
-  history.replaceState(null, "", query.toString() ? `?${query}` : location.pathname);
+  return query.toString() ? `?${query}` : location.pathname;
 }
