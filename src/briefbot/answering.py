@@ -21,7 +21,7 @@ from briefbot.composition import Part, are_items, choose_sentences, cite, compos
 from briefbot.corpus import Corpus
 from briefbot.embedding import Embedder, Progress, count_cores, load_embedder
 from briefbot.errors import BusyError, UsageError
-from briefbot.evidence import is_foreign, score_evidence
+from briefbot.evidence import is_beside, is_foreign, score_evidence
 from briefbot.generation import Following, Generated, generate
 from briefbot.glossary import load_glossary
 from briefbot.hygiene import is_showable, talks_to_machine
@@ -388,7 +388,7 @@ class Briefbot:
     ) -> AbstentionReason | None:
         if not _WORD.search(query.question):
             return "not_a_question"
-        if talks_to_machine(query.question) and not query.translation:
+        if talks_to_machine(query.question) and not self.glossary.find(query.question, query.language):
             return "not_a_question"
         if not passages:
             restricted = query.as_of is not None or not query.filters.is_empty()
@@ -396,7 +396,7 @@ class Briefbot:
         if not chosen or asks_for_judgement(query.question):
             return "no_evidence"
         nearest = max(item.nearness for item in evidence)
-        if nearest < LEAST_NEARNESS or is_foreign(query, passages) or missing:
+        if nearest < LEAST_NEARNESS or is_foreign(query, passages) or missing or is_beside(query, chosen):
             return "weak_evidence"
         return None
 

@@ -203,6 +203,17 @@ def is_foreign(query: Query, passages: Sequence[ScoredPassage]) -> bool:
     return any(held.isdisjoint(term_set(name)) for name in names)
 
 
+def is_beside(query: Query, chosen: Sequence[Evidence]) -> bool:
+    """Whether a follow-up changes the subject: none of the words it adds stands in the sentences chosen for it.
+
+    Sentences in the other language cannot tell: a translation by lists of words knows too few of them.
+    """
+    own = set(query_terms(query.own_words))
+    if not own or any(item.passage.language != query.language for item in chosen):
+        return False
+    return all(own.isdisjoint(term_set(f"{item.passage.context} {item.sentence.text}")) for item in chosen)
+
+
 def has_list_form(text: str) -> bool:
     """Whether a sentence lists things: "A, B and C", "甲、乙、丙"."""
     return bool(_FORMS["list"].search(text))

@@ -168,6 +168,8 @@ class Query:
     """The articles it refers to."""
     period: tuple[dt.date | None, dt.date | None] | None = None
     """The days its words restrict it to, first and last, None where a side is open; None where they restrict nothing."""
+    own_words: str = ""
+    """What a follow-up that does not point back says by itself; an answer must bear on some of it."""
     wants_earlier: bool = False
     """Whether it asks for a draft, an earlier version, how one became another, or whether a text still stands."""
 

@@ -52,6 +52,12 @@ _ASKING = re.compile(
 )
 
 
+_WHOLE = re.compile(
+    r"^(?:who|what|when|where|why|how|which)\b.*\b(?:is|are|was|were|did|do|does|has|have|can|must)\b|是(?:谁|什么)",
+    re.IGNORECASE,
+)
+"""A whole question, however short: "Who is Jack Ma?"."""
+
 _THAT_DAY = re.compile(
     r"\bthat (?:day|date|month|year|time)\b|\bthen\b|那天|当天|当日|同日|那个?月|当月|同月|那年|当年|当时",
     re.IGNORECASE,
@@ -69,7 +75,7 @@ def make_query(
 ) -> Query:
     """Check a question and make it standalone; raises `UsageError` where it is empty or too long."""
     cleaned = clean_question(question)
-    standalone = to_simplified(make_standalone(cleaned, history, glossary))
+    own, standalone = to_simplified(cleaned), to_simplified(make_standalone(cleaned, history, glossary))
     language = _language_of(cleaned)
     articles = articles_in(standalone)
     asked = asked_for(cleaned)
@@ -87,6 +93,7 @@ def make_query(
         asked=asked,
         articles=articles,
         period=(period.first, period.last) if period else None,
+        own_words="" if _FOLLOW_UP.search(cleaned) or standalone == own else own,
         wants_earlier=asked in {"change", "compare", "status"} or bool(_EARLIER.search(standalone)),
     )
 
@@ -148,9 +155,11 @@ def _write_days(said: str, language: Language) -> list[str]:
 
 def _leans(question: str, glossary: Glossary | None) -> bool:
     """Whether a question points back, is too short to stand alone, or names nothing that the glossary knows."""
-    if _FOLLOW_UP.search(question) or len(query_terms(question)) <= _SHORT_QUESTION_TERMS:
+    if _FOLLOW_UP.search(question) or glossary is None:
+        return bool(_FOLLOW_UP.search(question)) or len(query_terms(question)) <= _SHORT_QUESTION_TERMS
+    if not glossary.find(question, _language_of(question)):
         return True
-    return glossary is not None and not glossary.find(question, _language_of(question))
+    return len(query_terms(question)) <= _SHORT_QUESTION_TERMS and not _WHOLE.search(question)
 
 
 def _swap_name(question: str, earlier: Sequence[str], glossary: Glossary) -> str | None:
