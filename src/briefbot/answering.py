@@ -21,7 +21,7 @@ from briefbot.composition import Part, are_items, choose_sentences, cite, compos
 from briefbot.corpus import Corpus
 from briefbot.embedding import Embedder, Progress, count_cores, load_embedder
 from briefbot.errors import BusyError, UsageError
-from briefbot.evidence import is_beside, is_foreign, score_evidence
+from briefbot.evidence import is_beside, is_foreign, put_back_said, score_evidence
 from briefbot.generation import Following, Generated, generate
 from briefbot.glossary import load_glossary
 from briefbot.hygiene import is_showable, talks_to_machine
@@ -229,6 +229,8 @@ class Briefbot:
             retrieved = time.perf_counter()
             watcher.found(query, passages)
             evidence = self._weigh(query, passages)
+            if query.is_follow_up:
+                evidence = put_back_said(evidence, history)
             chosen = self._choose(query, evidence)
         missing = find_missing(query, [item.sentence.text for item in chosen])
         reason = self._reason_to_abstain(query, passages, evidence, chosen, missing)

@@ -6,8 +6,9 @@ import datetime as dt
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence, Set
+from dataclasses import replace
 
-from briefbot.models import Asked, Evidence, Passage, Query, ScoredPassage, Sentence
+from briefbot.models import Asked, Evidence, Passage, Query, ScoredPassage, Sentence, Turn
 from briefbot.periods import find_days
 from briefbot.quantities import find_differing
 from briefbot.terms import fold, query_terms, term_set
@@ -84,6 +85,15 @@ _FORMS: Mapping[Asked, re.Pattern[str]] = {
     ),
 }
 """What a sentence holds that answers a kind of question; other kinds cannot be told by a sentence's form."""
+
+
+SAID_BEFORE = 2.0
+"""How much lower a sentence stands that an earlier answer has told.
+
+On the development conversations, their earlier questions answered by the product, follow-ups then hold 38 of 46 needed facts (35
+without), 64 of 158 sentences are told again (90 of 150), and the right document comes first in 27 of 34 (24). 1 gives 37, 5 gives 29.
+"""
+_MARK = re.compile(r"\s*\[\d{1,3}\]")
 
 
 def score_evidence(
@@ -201,6 +211,16 @@ def is_foreign(query: Query, passages: Sequence[ScoredPassage]) -> bool:
     held = term_set(read)
     names = [match[0] for match in _PROPER_NAME.finditer(query.standalone) if match[0] not in _EVERYWHERE]
     return any(held.isdisjoint(term_set(name)) for name in names)
+
+
+def put_back_said(evidence: Sequence[Evidence], history: Sequence[Turn]) -> list[Evidence]:
+    """The sentences with those lower that earlier answers have already told, word for word."""
+    told = _MARK.sub("", " ".join(turn.content for turn in history if turn.role == "assistant"))
+    weighed = [
+        replace(item, score=item.score - SAID_BEFORE) if item.sentence.text.strip().rstrip(".。") in told else item
+        for item in evidence
+    ]
+    return sorted(weighed, key=lambda item: item.score, reverse=True)
 
 
 def is_beside(query: Query, chosen: Sequence[Evidence]) -> bool:

@@ -168,6 +168,8 @@ class Query:
     """The articles it refers to."""
     period: tuple[dt.date | None, dt.date | None] | None = None
     """The days its words restrict it to, first and last, None where a side is open; None where they restrict nothing."""
+    is_follow_up: bool = False
+    """Whether it leans on what was said before."""
     own_words: str = ""
     """What a follow-up that does not point back says by itself; an answer must bear on some of it."""
     wants_earlier: bool = False

@@ -93,6 +93,7 @@ def make_query(
         asked=asked,
         articles=articles,
         period=(period.first, period.last) if period else None,
+        is_follow_up=standalone != own,
         own_words="" if _FOLLOW_UP.search(cleaned) or standalone == own else own,
         wants_earlier=asked in {"change", "compare", "status"} or bool(_EARLIER.search(standalone)),
     )

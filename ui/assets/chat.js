@@ -8,7 +8,7 @@ import { ApiError, get, isThere, onAway, post, postForFile, stream } from "./api
 import { button, download, el, refill, svg } from "./dom.js";
 import { onAsk } from "./source.js";
 import { askedQuestion, filtersForBody, linkFor, state, update } from "./state.js";
-import { currentLanguage, day, onLanguage, t } from "./strings.js";
+import { currentLanguage, day, onLanguage, t, word } from "./strings.js";
 
 const HISTORY_TURNS = 10;
 
@@ -148,8 +148,8 @@ function drawFinished(answer, isLast, turn) {
 function drawCoverage() {
   const place = el("p", { className: "covers" });
   get("/v1/coverage").then((found) => {
-    const topics = found.facets.topic.slice(0, 8).map((item) => item.value.replaceAll("-", " "));
-    place.textContent = t("covers", { documents: found.documents, first: day(found.first), last: day(found.last), topics: topics.join(", ") });
+    const topics = found.facets.topic.slice(0, 8).map((item) => word("topic", item.value));
+    place.textContent = t("covers", { documents: found.documents, topics: topics.join(t("comma")) });
   }).catch(() => place.remove());
   return place;
 }
