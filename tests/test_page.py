@@ -7,6 +7,7 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -448,7 +449,18 @@ def test_the_page_speaks_the_browsers_language_and_the_other_when_asked(browser:
         expect(page.locator("#send")).to_have_text(en["send"])
 
 
-def test_strings_exist_in_both_languages_and_every_one_is_used() -> None:
+def test_every_text_of_the_scripts_exists_and_every_text_is_used() -> None:
+    assets = Path(__file__).parents[1] / "ui" / "assets"
+    scripts = "".join(path.read_text("utf-8") for path in assets.glob("*.js")) + (assets.parent / "page.py").read_text(
+        "utf-8"
+    )
+    named = set(re.findall(r"""\bt(?:ext)?[(\[]"([a-z_0-9]+)"[,)\]]""", scripts))
+    prefixes = tuple(set(re.findall(r"\bt\(`([a-z_]+_)\$", scripts)) | {"example_"})
+    assert named <= STRINGS["en"].keys()
+    assert [key for key in STRINGS["en"] if "." not in key and key not in named and not key.startswith(prefixes)] == []
+
+
+def test_strings_exist_in_both_languages() -> None:
     assert STRINGS["en"].keys() == STRINGS["zh"].keys()
     assert all(text.strip() for texts in STRINGS.values() for text in texts.values())
     for key, text in STRINGS["en"].items():

@@ -53,8 +53,8 @@ async function answer(turn) {
     else fail(turn, error);
   } finally {
     running = null;
-    setBusy(false);
     turns.forEach(drawTurn);
+    setBusy(false);
   }
 }
 
@@ -88,8 +88,18 @@ async function goOnWithout(turn) {
 
 function fail(turn, error) {
   turn.failed = { reason: error.message, isAway: error.slug === "unreachable" };
-  if (turn.failed.isAway) isThere();
-  else if (!box().value) fill(turn.question);
+  if (!turn.failed.isAway) giveBack(turn);
+  else isThere().then((there) => {
+    if (!there || !turn.failed?.isAway) return; // the page waits for the service, and asks again by itself
+    turn.failed = { reason: t("away_reason"), isAway: false };
+    giveBack(turn);
+    drawTurn(turn);
+  });
+}
+
+/** A question that was not answered goes back into the box, unless the reader has begun another one. */
+function giveBack(turn) {
+  if (!box().value) fill(turn.question);
 }
 
 /** The conversation to ask in: the one of the address, or a new one; none where this service keeps none. */
