@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +12,8 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Response
 from fastapi.concurrency import run_in_threadpool
-from pydantic import Field
+from pydantic import Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 
 from briefbot.api.routes import PROBLEMS
 from briefbot.api.schemas import AnswerOut, In
@@ -53,6 +55,20 @@ class ExportIn(In):
     answers: list[AnswerOut] = Field(
         min_length=1, max_length=50, description="1 to 50 answers, as `POST /v1/answer` gives them"
     )
+
+    @field_validator("answers", mode="before")
+    @classmethod
+    def _check_types(cls, value: object) -> object:
+        """A result is read as strictly as it is described: a number is no day, and a text no number."""
+        for number, item in enumerate(value if isinstance(value, list) else ()):
+            try:
+                AnswerOut.model_validate_json(json.dumps(item), strict=True)
+            except ValidationError as error:
+                fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
+                place = ".".join(str(part) for part in (number, *fault["loc"]))
+                said = f"an answer as POST /v1/answer gives it ({place}: {fault['msg']})"
+                raise PydanticCustomError("answer", "expected {expected}", {"expected": said}) from error
+        return value
 
 
 exports = APIRouter(prefix="/v1", responses=PROBLEMS)
