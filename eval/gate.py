@@ -12,6 +12,7 @@ from briefbot.eval.cases import Case, digest_cases, pick_fast
 from briefbot.eval.metrics import EXACT, LOWER_IS_BETTER
 from briefbot.eval.runner import Row, Run, read_scores, summarise
 
+from briefbot.catalogue import china_today
 from briefbot.errors import UsageError
 
 BASELINE_FILE = Path(__file__).resolve().parent / "baseline.json"
@@ -46,6 +47,7 @@ def make_baseline(run: Run, cases: Sequence[Case], others: Sequence[Run] = ()) -
     fast_cases = [case for case in cases if case.id in fast]
     fast_run = summarise(run.system, run.mode, fast_cases, fast_rows, corpus_version=run.corpus_version)
     return {
+        "measured_on": china_today().isoformat(),
         "corpus_version": run.corpus_version,
         "full": _make_part(run),
         "fast": _make_part(fast_run),

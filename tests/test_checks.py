@@ -1,15 +1,16 @@
-"""A paragraph checked sentence by sentence, and the scoreboard as the API gives it."""
+"""A paragraph checked sentence by sentence."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from briefbot.api.checks import can_be_checked
+from briefbot.api.checks import LONGEST_TEXT_CHARS, can_be_checked
+from briefbot.query import clean_question
 
 
 def post(url: str, **body: Any) -> httpx2.Response:
@@ -47,6 +48,7 @@ def test_a_day_and_filters_hold_for_every_sentence(service: str) -> None:
         ({"text": "One more fine. " * 21}, "at most 20 sentences; got 21"),
         ({"text": "x" * 5001}, "5000"),
         ({"text": "A fine was paid.", "filters": {"issuer": ["NASA"]}}, "NASA"),
+        ({"text": "Was it paid?", "filters": {"issuer": ["NASA"]}}, "NASA"),
     ],
 )
 def test_a_text_that_cannot_be_checked_is_refused(service: str, body: dict[str, Any], said: str) -> None:
@@ -62,11 +64,26 @@ def test_what_states_nothing_is_not_checked() -> None:
         assert not can_be_checked(nothing)
 
 
-def test_the_scoreboard_is_the_committed_one(service: str) -> None:
-    found = httpx2.get(f"{service}/v1/quality", trust_env=False).json()
-    kept = json.loads((Path(__file__).parents[1] / "eval" / "baseline.json").read_text("utf-8"))["scoreboard"]
-    assert [system["is_ours"] for system in found["systems"]] == [True, False, False, False]
-    for system in found["systems"]:
-        for metric in found["metrics"]:
-            assert system["values"][metric["id"]] == kept[system["id"]][metric["id"]]["mean"]
-    assert all(metric["name"] and metric["name_zh"] and metric["explanation_zh"] for metric in found["metrics"])
+@pytest.mark.parametrize(
+    ("text", "said", "checked"),
+    [
+        ("# Background of the case\nA fine was paid.", ["Background of the case", "A fine was paid."], [False, True]),
+        ("## 平台经济监管的背景\n\n罚款已经缴纳完毕。", ["平台经济监管的背景", "罚款已经缴纳完毕。"], [False, True]),
+        ("The list has item #3 in it.", ["The list has item #3 in it."], [True]),
+    ],
+)
+def test_headings_are_not_checked(service: str, text: str, said: list[str], checked: list[bool]) -> None:
+    found = post(service, text=text).json()
+    assert [found["text"][claim["start"] : claim["end"]] for claim in found["claims"]] == said
+    assert [claim["check"] is not None for claim in found["claims"]] == checked
+
+
+@pytest.mark.parametrize(("length", "status"), [(LONGEST_TEXT_CHARS, 200), (LONGEST_TEXT_CHARS + 1, 422)])
+def test_the_space_around_a_text_does_not_count(service: str, length: int, status: int) -> None:
+    assert post(service, text=f" \n{'x' * length}\u3000 ").status_code == status
+
+
+@given(st.text(max_size=60) | st.text("一款。 a.\x00\x0b\u200b?", max_size=2100))
+def test_whatever_is_checked_is_a_claim_that_the_desk_takes(sentence: str) -> None:
+    if can_be_checked(sentence):
+        assert clean_question(sentence, "claim")

@@ -95,3 +95,6 @@ def test_published_events_carry_their_links(service: str, bot: Briefbot) -> None
         edges = documents[event["document_id"]].edges if event["type"] == "published" else ()
         expected = [{"type": edge.type, "document_id": edge.target} for edge in edges if edge.target in documents]
         assert event["links"] == expected
+    for event in get(service, "/v1/timeline?limit=1000&as_of=2022-01-31")["events"]:
+        for link in event["links"]:
+            assert (documents[link["document_id"]].published or dt.date.max) <= dt.date(2022, 1, 31)

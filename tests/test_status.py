@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 from briefbot.ingest.lint import load_corpus_folder
+from hypothesis import given
+from hypothesis import strategies as st
 
 from briefbot.models import Document, Edge, EdgeType, Language, Stage, Status
-from briefbot.status import Lineage
+from briefbot.status import Change, Lineage
 
 BUNDLED = Path(__file__).parents[1] / "ingest" / "corpus"
 
@@ -267,3 +269,67 @@ def test_an_overview_in_the_same_language_does_not_share_the_fate_of_its_subject
     overview = make_document("overview", day(1), edges=(("about", "text"),))
     newer = make_document("newer", day(5), (day(6), None), (("supersedes", "text"),))
     assert Lineage([text, overview, newer]).status_on(overview, day(12)) == "final"
+
+
+def test_the_history_names_the_text_that_ended_another_and_no_bystander_of_that_day() -> None:
+    old = make_document("old", day(1), (day(2), None))
+    newer = make_document("newer", day(5), (day(6), None), (("amends", "old"),))
+    note = make_document("z-note", day(6), edges=(("about", "old"),))
+    assert Lineage([old, newer, note]).history(old) == [
+        Change(day(1), "not_yet_in_force", None),
+        Change(day(2), "in_force", None),
+        Change(day(6), "amended", "newer"),
+    ]
+
+
+def test_the_history_names_the_new_text_where_the_old_one_would_have_expired_on_that_day() -> None:
+    old = make_document("old", day(1), (day(1), day(6, 30)))
+    newer = make_document("newer", day(6), (day(7), None), (("supersedes", "old"),))
+    assert Lineage([old, newer]).history(old)[-1] == Change(day(7), "superseded", "newer")
+    assert Lineage([old]).history(old)[-1] == Change(day(7), "expired", None)
+
+
+def test_the_history_names_the_text_that_had_ended_another_before_that_was_published() -> None:
+    draft = make_document("draft", day(3), edges=(("drafts", "final"),), stage="draft")
+    final = make_document("final", day(3))
+    late = make_document("late", day(4), (day(4), None))
+    repeal = make_document("repeal", day(1), edges=(("repeals", "late"),))
+    assert Lineage([draft, final]).history(draft) == [Change(day(3), "superseded", "final")]
+    assert Lineage([late, repeal]).history(late) == [Change(day(4), "repealed", "repeal")]
+
+
+@st.composite
+def lineages(draw: st.DrawFn) -> list[Document]:
+    """Five documents of the first half of a year with any dates and links among them, every one of them published."""
+    days = st.integers(0, 180).map(lambda number: day(1) + dt.timedelta(days=number))
+    types: list[EdgeType] = ["amends", "supersedes", "repeals", "drafts", "about"]
+    links = st.tuples(st.sampled_from(types), st.sampled_from("abcde"))
+    return [
+        make_document(
+            name,
+            draw(days),
+            (draw(st.none() | days), draw(st.none() | days)),
+            tuple(draw(st.lists(links, max_size=3))),
+            stage=draw(st.sampled_from(["adopted", "draft"])),
+            language=draw(st.sampled_from(["en", "zh"])),
+        )
+        for name in "abcde"
+    ]
+
+
+@given(documents=lineages(), after=st.integers(-1, 182))
+def test_any_history_says_on_every_day_what_the_status_is(documents: list[Document], after: int) -> None:
+    lineage = Lineage(documents)
+    on = day(1) + dt.timedelta(days=after)
+    for document in documents:
+        held = [change for change in lineage.history(document) if change.since <= on]
+        assert (held[-1].status if held else None) == lineage.status_on(document, on)
+        assert lineage.history(document, on) == held
+
+
+@given(documents=lineages())
+def test_a_text_ends_by_another_exactly_where_its_history_names_one(documents: list[Document]) -> None:
+    lineage = Lineage(documents)
+    for document in documents:
+        for change in lineage.history(document):
+            assert (change.because is not None) == (change.status in {"repealed", "superseded", "amended"})

@@ -60,24 +60,15 @@ class Lineage:
         return _own_status(document, on)
 
     def history(self, document: Document, until: dt.date | None = None) -> list[Change]:
-        """Every status a document has had or is known to get, from its publication on or up to the day `until`."""
-        texts = {document.id: document} | {twin.id: twin for twin in self._twins(document)}
-        others = [other for id_ in texts for _, other in self.incoming(id_)]
-        others += [
-            self._documents[edge.target]
-            for text in texts.values()
-            for edge in text.edges
-            if edge.type == "drafts" and edge.target in self._documents
-        ]
-        causes = {day: other.id for other in others for day in (other.effective_from, other.published) if day}
-        own = {day for day in (document.published, document.effective_from) if day}
-        if document.effective_to is not None and document.effective_to < dt.date.max:
-            own.add(document.effective_to + dt.timedelta(days=1))
+        """Every status a document has had or is known to get, from its publication on or up to the day `until`.
+
+        A text without a day of publication has no first entry: since when it has its first status is not known.
+        """
         changes: list[Change] = []
-        for day in sorted(causes.keys() | own):
+        for day in sorted(self._days_of_change(document)):
             status = self.status_on(document, day) if until is None or day <= until else None
             if status is not None and (not changes or changes[-1].status != status):
-                changes.append(Change(day, status, None if day in own else causes[day]))
+                changes.append(Change(day, status, self._cause(document, status, day)))
         return changes
 
     def replacement(self, document: Document, on: dt.date) -> Document | None:
@@ -91,6 +82,28 @@ class Lineage:
         ]
         newer += [(final.published or dt.date.min, final) for final in finals]
         return max(newer, key=lambda pair: (pair[0], pair[1].id))[1] if newer else None
+
+    def _days_of_change(self, document: Document) -> set[dt.date]:
+        """The days on which the status of a document can become another."""
+        days = {day for day in (document.published, document.effective_from) if day}
+        if document.effective_to is not None and document.effective_to < dt.date.max:
+            days.add(document.effective_to + dt.timedelta(days=1))
+        days.update(final.published for final in self._final_texts(document, dt.date.max) if final.published)
+        days.update(since for type_ in _ENDING for since in self._ends(document, type_))
+        return days
+
+    def _cause(self, document: Document, status: Status, on: dt.date) -> str | None:
+        """The document that brought a status which began on the day `on`; None where its own dates did."""
+        causes = [
+            (since, other.id)
+            for type_, ending in _ENDING.items()
+            if ending == status
+            for since, other in self._dated_incoming(document, type_)
+            if since <= on
+        ]
+        if document.stage == "draft" and status == "superseded":
+            causes += [(final.published or dt.date.min, final.id) for final in self._final_texts(document, on)]
+        return max(causes)[1] if causes else None
 
     def _final_texts(self, document: Document, on: dt.date) -> list[Document]:
         drafts = (document, *self._twins(document))

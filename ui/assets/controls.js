@@ -12,6 +12,7 @@ const today = () => toDay(Math.floor((Date.now() + 8 * 3_600_000) / MS_PER_DAY))
 
 let bar;
 let coverage = null;
+let asked = 0;
 let writer;             // the language model's name, null where there is none, undefined while it is not known
 const listeners = [];
 
@@ -39,8 +40,11 @@ export async function startControls() {
 }
 
 async function readCoverage() {
+  const request = ++asked;
   try {
-    coverage = await get("/v1/coverage", filtersForQuery());
+    const found = await get("/v1/coverage", filtersForQuery());
+    if (request !== asked) return; // other filters were chosen meanwhile
+    coverage = found;
     draw();
     listeners.forEach((run) => run(coverage));
   } catch { /* the page says that the service is away, and filters keep their last counts */ }

@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { el, refill } from "./dom.js";
 import { makeTab } from "./shell.js";
 import { state, subscribe } from "./state.js";
-import { currentLanguage, onLanguage, t } from "./strings.js";
+import { currentLanguage, day, onLanguage, t } from "./strings.js";
 
 let section;
 let found = null;
@@ -32,7 +32,7 @@ function draw() {
   const systems = found.systems;
   refill(section,
     el("header", { className: "tab-head" }, el("h2", { textContent: t("tab_quality") }), el("p", { textContent: t("quality_hint") })),
-    el("p", { className: "facts", textContent: t("cases", { count: found.cases }) }),
+    el("p", { className: "facts", textContent: [t("cases", { count: found.cases }), found.measured_on && t("measured_on", { date: day(found.measured_on) })].filter(Boolean).join(" · ") }),
     el("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": t("tab_quality") }, el("table", { className: "scores" },
       el("thead", {}, el("tr", {}, el("th", { scope: "col", textContent: t("measure") }), systems.map((system) => el("th", { scope: "col", className: system.is_ours ? "ours" : "", textContent: named(system) })))),
       el("tbody", {}, found.metrics.map((metric) => el("tr", {},

@@ -22,6 +22,7 @@ const toDay = (number) => new Date(Math.round(number) * MS_PER_DAY).toISOString(
 
 let section;
 let documents = null;   // published documents with their links, oldest first
+let asked = 0;
 let isList = matchMedia("(max-width: 700px)").matches;
 
 /** Makes the tab; its events are fetched when it is first shown. */
@@ -43,12 +44,15 @@ async function load() {
     draw();
     return;
   }
+  const request = ++asked;
   section.setAttribute("aria-busy", "true");
   try {
-    documents = (await readAll()).filter((event) => event.type === "published" && event.kind !== "article");
+    const events = await readAll();
+    if (request !== asked) return; // other filters were chosen meanwhile
+    documents = events.filter((event) => event.type === "published" && event.kind !== "article");
     draw();
   } catch (error) {
-    refill(section, el("p", { className: "failed", role: "alert", textContent: error.message }));
+    if (request === asked) refill(section, el("p", { className: "failed", role: "alert", textContent: error.message }));
   } finally {
     section.removeAttribute("aria-busy");
   }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Mapping
 from functools import cache
@@ -121,6 +122,12 @@ class SystemOut(Out):
 class QualityOut(Out):
     """The latest scoreboard: extractive answers to all reference questions, beside the usual ways to build such a service."""
 
+    measured_on: dt.date | None = Field(
+        description="The day they were measured, none where it was not written down", examples=[None]
+    )
+    split: Literal["dev", "test", "all"] = Field(
+        description="Which of the reference questions were asked", examples=["all"]
+    )
     cases: int = Field(description="Reference questions asked", examples=[616])
     corpus_version: str = Field(description="The corpus that was asked", examples=["sha256:9f2c"])
     metrics: list[MetricOut] = Field(description="What is measured")
@@ -138,30 +145,34 @@ def _read_scoreboard() -> QualityOut:
     """The figures that come with the package; `NotFoundError` where there are none."""
     try:
         text = resources.files("briefbot.eval").joinpath("baseline.json").read_text(encoding="utf-8")
-        scoreboard: dict[str, dict[str, dict[str, Any]]] = json.loads(text)["scoreboard"]
-        version: str = json.loads(text)["corpus_version"]
+        return _describe(json.loads(text))
     except (OSError, ModuleNotFoundError, KeyError, ValueError) as error:
         raise NotFoundError(
             "expected a scoreboard in eval/baseline.json; got none; make one with `briefbot eval run --system all --update`"
         ) from error
+
+
+def _describe(baseline: Mapping[str, Any]) -> QualityOut:
+    """The scoreboard of a baseline, which is only ever made from the questions of both splits."""
+    scoreboard: Mapping[str, Mapping[str, Mapping[str, Any]]] = baseline["scoreboard"]
     return QualityOut(
+        measured_on=baseline.get("measured_on"),
+        split="all",
         cases=max(int(item["count"]) for item in scoreboard["briefbot"].values()),
-        corpus_version=version,
+        corpus_version=baseline["corpus_version"],
         metrics=[MetricOut(id=id_, **words._asdict()) for id_, words in _METRICS.items()],
-        systems=[
-            SystemOut(
-                id=id_,
-                name=name,
-                name_zh=name_zh,
-                is_ours=id_ == "briefbot",
-                values={metric: scoreboard[id_].get(metric, {}).get("mean") for metric in _METRICS},
-                intervals={
-                    metric: (found["low"], found["high"])
-                    for metric in _METRICS
-                    if "low" in (found := scoreboard[id_].get(metric, {}))
-                },
-            )
-            for id_, (name, name_zh) in _SYSTEMS.items()
-            if id_ in scoreboard
-        ],
+        systems=[_describe_system(id_, scoreboard[id_]) for id_ in _SYSTEMS if id_ in scoreboard],
+    )
+
+
+def _describe_system(id_: str, figures: Mapping[str, Mapping[str, Any]]) -> SystemOut:
+    name, name_zh = _SYSTEMS[id_]
+    measured = {metric: figures[metric] for metric in _METRICS if metric in figures}
+    return SystemOut(
+        id=id_,
+        name=name,
+        name_zh=name_zh,
+        is_ours=id_ == "briefbot",
+        values={metric: measured[metric]["mean"] if metric in measured else None for metric in _METRICS},
+        intervals={metric: (found["low"], found["high"]) for metric, found in measured.items() if "low" in found},
     )

@@ -105,10 +105,17 @@ def _days_of(document: models.Document) -> Iterator[tuple[dt.date, EventType]]:
         yield document.effective_to, "ends"
 
 
+def _is_known(catalogue: Catalogue, document_id: str, as_of: dt.date | None) -> bool:
+    """Whether the corpus has a document, and it was published by the day asked about."""
+    document = catalogue.documents.get(document_id)
+    published = document.published if document else None
+    return document is not None and (as_of is None or (published is not None and published <= as_of))
+
+
 def _describe(
     day: dt.date, type_: EventType, document: models.Document, catalogue: Catalogue, as_of: dt.date | None
 ) -> TimelineEventOut:
-    edges = [edge for edge in document.edges if type_ == "published" and edge.target in catalogue.documents]
+    edges = [edge for edge in document.edges if type_ == "published" and _is_known(catalogue, edge.target, as_of)]
     return TimelineEventOut(
         date=day,
         type=type_,
