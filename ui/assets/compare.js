@@ -112,7 +112,7 @@ function drawCompared() {
       el("tbody", {}, parts.filter((part) => part.kind !== "same").map((part) => el("tr", { className: part.kind },
         el("th", { scope: "row", textContent: t(`part_${part.kind}`) }), drawPart(part.left, left), drawPart(part.right, right))))),
     counts.same ? el("details", {}, el("summary", { textContent: t("unchanged", { count: counts.same }) }),
-      el("ul", {}, parts.filter((part) => part.kind === "same").map((part) => el("li", { textContent: part.right.locator || t("opening") })))) : "");
+      el("ul", {}, parts.filter((part) => part.kind === "same").map((part) => el("li", { textContent: [...new Set([part.left.locator, part.right.locator])].map((each) => each || t("opening")).join(" → ") })))) : "");
 }
 
 function drawPart(part, doc) {
