@@ -6,8 +6,8 @@ import contextlib
 import datetime as dt
 import functools
 import hashlib
-import itertools
 import http.server
+import itertools
 import logging
 import os
 import signal
@@ -334,14 +334,13 @@ def test_a_server_that_is_killed_again_and_again_loses_nothing(record: Record, m
         over = threading.Timer(0.04 * round_, mortal.kill)
         over.start()
         with pytest.raises(StorageError):
-            for number in itertools.count():
-                record.put(writer, f"document-{number % 5}", 20 + round_, text=f"{round_} {number}")
+            _write_on(record, writer, round_)
         over.join()
         assert reader.version is None
         with pytest.raises(StorageError, match="expected a Chroma server that answers at http://127"):
             reader.search(asked, 5)
         mortal.start()
-        if reader.version == record.corpus.version():  # it died between two changes
+        if record.open(mortal).version == record.corpus.version():  # it died between two changes
             assert reader.is_sound(record.corpus)
             assert record.lost(reader) == []
         else:
@@ -355,6 +354,11 @@ def test_a_server_that_is_killed_again_and_again_loses_nothing(record: Record, m
     assert reader.count() == record.corpus.count_passages()
     assert record.lost(reader) == []
     assert len(mortal.collections(record.corpus)) == 2
+
+
+def _write_on(record: Record, writer: PassageIndex, round_: int) -> None:
+    for number in itertools.count():
+        record.put(writer, f"document-{number % 5}", 20 + round_, text=f"{round_} {number}")
 
 
 def test_what_the_server_took_is_there_after_it_was_killed(record: Record, mortal: ChromaServer) -> None:

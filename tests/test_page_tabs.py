@@ -56,7 +56,7 @@ def test_the_timeline_has_every_event_and_instrument_in_the_lane_of_its_agency(b
         assert len(ids) == len(set(ids))
         lanes = watch.page.locator("#timeline g[role=list]")
         for number in range(lanes.count() - 1):  # the last lane holds what is left
-            agency = lanes.nth(number).get_attribute("aria-label")
+            agency = lanes.nth(number).get_attribute("data-issuer")
             for id_ in lanes.nth(number).locator(".event").evaluate_all("nodes => nodes.map(node => node.dataset.id)"):
                 assert published[id_]["issuer"][0] == agency
         for phase in ("crackdown", "rectification", "turn", "courting"):

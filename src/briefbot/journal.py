@@ -58,6 +58,8 @@ class StoredConversation:
     created_at: str
     updated_at: str
     answers: list[dict[str, Any]]
+    answered_at: list[str]
+    """When each of the answers was kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,16 +167,17 @@ class Journal:
         """A conversation with all its answers; raises `NotFoundError`."""
         with self._reading() as connection:
             rows = connection.execute(
-                "SELECT conversations.created_at, updated_at, body FROM conversations "
+                "SELECT conversations.created_at, updated_at, answers.created_at, body FROM conversations "
                 "LEFT JOIN answers ON conversation_id = conversations.id "
                 "WHERE conversations.id = ? AND conversations.owner IS ? ORDER BY number",
                 (conversation_id, owner),
             ).fetchall()
         if not rows:
             raise _no_conversation(conversation_id)
-        created_at, updated_at, _ = rows[0]
-        answers = [self._unpack(body) for _, _, body in rows if body is not None]
-        return StoredConversation(conversation_id, created_at, updated_at, answers)
+        created_at, updated_at, *_ = rows[0]
+        kept = [(moment, self._unpack(body)) for _, _, moment, body in rows if body is not None]
+        answered_at, answers = [moment for moment, _ in kept], [answer for _, answer in kept]
+        return StoredConversation(conversation_id, created_at, updated_at, answers, answered_at)
 
     def turns_of(self, conversation_id: str, owner: str | None, most: int = MOST_ANSWERS_REMEMBERED) -> list[Turn]:
         """Questions and answers of a conversation's newest `most` answers, oldest first; raises `NotFoundError`."""

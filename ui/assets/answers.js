@@ -1,11 +1,13 @@
 // Answers as the page shows them: statements with their marks, sources below, notices, the card over a mark.
 
 import { isPast, statusBadge } from "./badges.js";
-import { button, el, refill } from "./dom.js";
+import { el, refill } from "./dom.js";
+import { issuersOf } from "./names.js";
 import { openCitation } from "./source.js";
-import { day, onLanguage, t, titleOf, word } from "./strings.js";
+import { day, onLanguage, t, titleOf } from "./strings.js";
 
 const MARK = /\s?\[(\d{1,3})\]/g;
+const CARD_LEAVES_MS = 180;
 const citationOf = new WeakMap(); // the citation, and the answer it belongs to, of every mark
 
 /** The text of an answer that is still coming: marks are shown, and open nothing yet. */
@@ -23,12 +25,12 @@ export function drawAnswer(answer, { onlyHere = new Set() } = {}) {
     const isNew = statement.citations.some((number) => onlyHere.has(answer.citations[number - 1]?.quote));
     parts.push(el("span", {
       className: `statement ${statement.support}${isNew ? " only-here" : ""}`,
-      title: statement.support === "checked" ? t("checked_hint") : "",
+      title: statement.support === "checked" ? t("checked_hint") : isNew ? t("only_here") : "",
     }, draw(points.slice(statement.start, statement.end).join(""), answer)));
     at = statement.end;
   }
   parts.push(...draw(points.slice(at).join(""), answer));
-  return el("div", { className: `bb said ${answer.abstained ? "abstained" : ""}`, lang: answer.language },
+  return el("div", { className: `bb said ${answer.abstained ? "abstained" : ""}`, lang: answer.language === "zh" ? "zh-CN" : answer.language },
     el("p", { className: "text" }, parts));
 }
 
@@ -49,12 +51,13 @@ function splitMarks(text, make) {
 }
 
 /** A mark of an answer, or nothing where the answer has no such citation. */
-export function makeMark(answer, number) {
+export function makeMark(answer, number, place = "text") {
   const citation = answer.citations.find((item) => item.number === number);
   if (!citation) return null;
   const { document: doc } = citation;
   const mark = el("button", {
     type: "button", className: `cite ${isPast(doc.status) ? "past" : ""}`, "data-number": number, "aria-expanded": "false",
+    "data-key": `${answer.id || answer.claim} ${place} ${number}`,
     "aria-label": t("source_of_mark", { number, title: titleOf(doc), date: doc.published || t("undated") }),
   }, el("span", { className: "bracket", textContent: "[" }), String(number), el("span", { className: "bracket", textContent: "]" }));
   citationOf.set(mark, { citation, answer });
@@ -71,9 +74,9 @@ export function drawSources(answer) {
   }
   return el("ol", { className: "bb sources", "aria-label": t("sources") }, [...byDocument.values()].map(({ doc, numbers }) =>
     el("li", {},
-      el("span", { className: "numbers" }, numbers.map((number) => makeMark(answer, number))),
-      el("span", { className: "title", textContent: titleOf(doc), lang: titleOf(doc) === doc.title ? "en" : "zh" }),
-      el("span", { className: "facts", textContent: [doc.issuer.join(", "), day(doc.published)].filter(Boolean).join(" · ") }),
+      el("span", { className: "numbers" }, numbers.map((number) => makeMark(answer, number, "sources"))),
+      el("span", { className: "title", textContent: titleOf(doc), lang: titleOf(doc) === doc.title ? "en" : "zh-CN" }),
+      el("span", { className: "facts", textContent: [issuersOf(doc.issuer), day(doc.published)].filter(Boolean).join(" · ") }),
       statusBadge(doc.status))));
 }
 
@@ -86,27 +89,34 @@ export function drawNotices(notices) {
 // ---------------------------------------------------------------- the card over a mark, and opening its source
 
 const card = el("div", { id: "card", className: "bb", role: "tooltip", hidden: true });
+let described = null;
+let leaving = 0;
 
 function showCard(mark) {
   const held = citationOf.get(mark);
   if (!held) return;
+  clearTimeout(leaving);
+  hideCard();
   const { citation, citation: { document: doc } } = held;
   refill(card,
     el("strong", { textContent: titleOf(doc) }),
-    el("span", { className: "facts" }, [doc.issuer.join(", "), day(doc.published), citation.locator].filter(Boolean).join(" · "), " ", statusBadge(doc.status)),
-    el("q", { textContent: citation.quote, lang: doc.language }));
+    el("span", { className: "facts" }, [issuersOf(doc.issuer), day(doc.published), citation.locator].filter(Boolean).join(" · "), " ", statusBadge(doc.status)),
+    el("q", { textContent: citation.quote, lang: doc.language === "zh" ? "zh-CN" : doc.language }));
   if (!card.isConnected) (document.querySelector("main") || document.body).append(card);
   card.hidden = false;
+  described = mark;
   mark.setAttribute("aria-describedby", "card");
   const box = mark.getBoundingClientRect();
   const size = card.getBoundingClientRect();
   card.style.left = `${Math.max(8, Math.min(box.left, innerWidth - size.width - 8))}px`;
-  card.style.top = `${box.top > size.height + 12 ? box.top - size.height - 8 : box.bottom + 8}px`;
+  card.style.top = `${box.top > size.height + 12 ? box.top - size.height - 6 : box.bottom + 6}px`;
 }
 
-const hideCard = () => {
+function hideCard() {
   card.hidden = true;
-};
+  described?.removeAttribute("aria-describedby");
+  described = null;
+}
 
 const markOf = (event) => event.target.closest?.("button.cite");
 
@@ -117,37 +127,32 @@ document.addEventListener("click", (event) => {
   const held = citationOf.get(mark);
   if (held) openCitation(held.citation, held.answer, mark);
 });
-for (const name of ["pointerover", "focusin"]) {
-  document.addEventListener(name, (event) => {
-    const mark = markOf(event);
-    if (mark) showCard(mark);
-    else hideCard();
-  });
-}
-document.addEventListener("scroll", hideCard, { capture: true, passive: true });
+document.addEventListener("focusin", (event) => {
+  const mark = markOf(event);
+  if (mark?.matches(":focus-visible")) showCard(mark);
+  else hideCard();
+});
+document.addEventListener("pointerover", (event) => {
+  const mark = markOf(event);
+  clearTimeout(leaving);
+  if (mark) showCard(mark);
+  else if (!card.contains(event.target)) leaving = setTimeout(hideCard, CARD_LEAVES_MS); // time to move onto the card
+});
+document.addEventListener("scroll", (event) => { if (!card.contains(event.target)) hideCard(); }, { capture: true, passive: true });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") hideCard();
+  if (event.key !== "Escape" || card.hidden) return;
+  event.preventDefault(); // this key closes the card, the next one what is under it
+  event.stopPropagation();
+  hideCard();
+}, true);
+document.addEventListener("keydown", (event) => {
   const mark = markOf(event);
   const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
   if (!mark || !step) return;
-  const marks = [...mark.closest(".answer, .said, .bb").querySelectorAll("button.cite")];
+  const marks = [...mark.closest(".answer, .verdict, .bb").querySelectorAll("button.cite")];
   const next = marks[marks.indexOf(mark) + step];
   if (!next) return;
   event.preventDefault();
   next.focus();
 });
 onLanguage(hideCard);
-
-/** A small button that says for a moment that it did its work. */
-export function momentary(label, run, properties = {}) {
-  const made = button(label, async () => {
-    try {
-      await run();
-      made.textContent = t("done");
-    } catch (error) {
-      made.textContent = error.message || t("not_done");
-    }
-    setTimeout(() => { made.textContent = label; }, 1600);
-  }, properties);
-  return made;
-}

@@ -1,24 +1,44 @@
 // Calls of this service's own API. A call that gets no answer at all says so to the page, which then waits for the service.
 
-import { t } from "./strings.js";
+import { problemWords, t } from "./strings.js";
 
+const MOST_SECONDS_TO_WAIT = 5;
 const listeners = [];
+const refreshers = [];
 let isAway = false;
 
-/** An error of the API in words, with what was expected and got. */
+/** An error of the API: its `message` is in the interface's language; `wait` holds seconds, where it says when to come again. */
 export class ApiError extends Error {
-  constructor(message, status, slug) {
-    super(message);
-    this.status = status;
-    this.slug = slug;
+  constructor(detail, status, slug, wait = 0) {
+    super();
+    Object.assign(this, { detail, status, slug, wait });
+  }
+
+  get message() {
+    return this.slug === "unreachable" ? t("away") : problemWords(this.slug, this.detail);
   }
 }
+
+/** Runs `run` when what was read may be out of date: the service is back, or documents came in. */
+export const onRefresh = (run) => refreshers.push(run);
+
+/** What was read may be out of date. */
+export const refresh = () => refreshers.forEach((run) => run());
 
 /** Runs `run` with true when the service stops answering and with false when it is back. */
 export const onAway = (run) => listeners.push(run);
 
-/** GET a path with a query; gives the JSON of the answer. */
-export const get = async (path, query) => (await call("GET", query?.toString() ? `${path}?${query}` : path)).json();
+/** GET a path with a query; gives the JSON of the answer. A service that is busy is asked once more. */
+export async function get(path, query) {
+  const whole = query?.toString() ? `${path}?${query}` : path;
+  try {
+    return await (await call("GET", whole)).json();
+  } catch (error) {
+    if (![429, 503].includes(error.status) || !error.wait || error.wait > MOST_SECONDS_TO_WAIT) throw error;
+    await new Promise((run) => { setTimeout(run, error.wait * 1000); });
+    return (await call("GET", whole)).json();
+  }
+}
 
 /** POST JSON; gives the JSON of the answer. */
 export const post = async (path, body) => (await call("POST", path, JSON.stringify(body), { "content-type": "application/json" })).json();
@@ -26,8 +46,14 @@ export const post = async (path, body) => (await call("POST", path, JSON.stringi
 /** POST JSON; gives the file that comes back and its name. */
 export async function postForFile(path, body) {
   const response = await call("POST", path, JSON.stringify(body), { "content-type": "application/json" });
-  const name = /filename="([^"]+)"/.exec(response.headers.get("content-disposition") || "");
-  return { name: name ? name[1] : "briefbot", blob: await response.blob() };
+  return { name: nameOf(response.headers.get("content-disposition") || ""), blob: await response.blob() };
+}
+
+/** The name of a file: after RFC 5987 in full where it is there, else in ASCII. */
+function nameOf(header) {
+  const full = /filename\*=UTF-8''([^;]+)/i.exec(header);
+  const plain = /filename="([^"]+)"/.exec(header);
+  return full ? decodeURIComponent(full[1]) : plain?.[1] ?? "briefbot";
 }
 
 /** POST files of a form, with a key of the reader's if they gave one. */
@@ -44,7 +70,7 @@ export async function* stream(path, body, signal) {
       piece = await reader.read();
     } catch (error) {
       if (signal?.aborted) throw error;
-      throw new ApiError(t("away"), 0, "unreachable");
+      throw new ApiError("", 0, "unreachable");
     }
     if (piece.done) return;
     held += piece.value.replaceAll("\r\n", "\n");
@@ -64,11 +90,12 @@ async function call(method, path, body, headers = {}, signal = undefined) {
   } catch (error) {
     if (signal?.aborted) throw error;
     leave();
-    throw new ApiError(t("away"), 0, "unreachable");
+    throw new ApiError("", 0, "unreachable");
   }
   if (response.ok) return response;
   const problem = await response.json().catch(() => ({}));
-  throw new ApiError(problem.detail || `HTTP ${response.status}`, response.status, String(problem.type || "").split(":").pop());
+  throw new ApiError(problem.detail || `HTTP ${response.status}`, response.status, String(problem.type || "").split(":").pop(),
+    Number(response.headers.get("retry-after")) || 0);
 }
 
 /** The service was found not to answer: say so, and look every second until it does. */
@@ -95,6 +122,7 @@ async function look() {
     if (response.ok) {
       isAway = false;
       listeners.forEach((run) => run(false));
+      refresh();
       return;
     }
   } catch { /* still away */ }

@@ -3,21 +3,32 @@
 // Gradio's own chat is not used: when its connection breaks, Gradio 6 takes no further event and reloads the page as soon as
 // the service is back, which loses what the reader was writing and where they were reading.
 
-import { drawAnswer, drawNotices, drawSources, drawUnfinished, momentary } from "./answers.js";
-import { ApiError, get, isThere, onAway, post, postForFile, stream } from "./api.js";
-import { button, download, el, refill, svg } from "./dom.js";
-import { onAsk } from "./source.js";
-import { askedQuestion, filtersForBody, linkFor, state, update } from "./state.js";
+import { drawAnswer, drawNotices, drawSources, drawUnfinished } from "./answers.js";
+import { ApiError, get, isThere, onAway, post, stream } from "./api.js";
+import { dayInChina, today } from "./days.js";
+import { button, el, focusOn, refill } from "./dom.js";
+import { keep, kept } from "./kept.js";
+import { closeSource, onAsk } from "./source.js";
+import { askedQuestion, filtersForBody, filtersForQuery, state, update } from "./state.js";
 import { currentLanguage, day, onLanguage, t, word } from "./strings.js";
+import { say } from "./telling.js";
+import { drawButtons } from "./tools.js";
 
 const HISTORY_TURNS = 10;
+const OWN = "briefbot-conversations";
+const MOST_OWN = 200;
+const IME_KEY = 229;      // what a key means while an input method composes
 
-const turns = [];        // {question, text, answer, failed, isStopped, node}, oldest first
-let running = null;      // the AbortController of the answer that is coming
-let keepsNone = false;   // this service keeps no conversations, or no longer this one: earlier messages go with the question
+const turns = [];         // {question, text, answer, madeAt, mode, rating, failed, isStopped, node}, oldest first
+let running = null;       // {turn, controller} of the answer that is coming
+let keepsNone = false;    // this service keeps no conversations, or no longer this one: earlier messages go with the question
+let foreign = "";         // a conversation that another browser began: it is shown, and not gone on with
+let restored = Promise.resolve();
+let queued = "";          // the question that waits until the conversation is back
 
 const find = (selector) => document.querySelector(selector);
 const box = () => find("#question textarea");
+const isNarrow = () => matchMedia("(max-width: 900px)").matches;
 
 // ---------------------------------------------------------------- asking
 
@@ -29,41 +40,72 @@ function fill(value) {
   input.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
+/** Ask a question; while an answer is still coming it waits in the box. */
 async function ask(question) {
-  if (!question.trim() || running) return;
+  if (!question.trim()) return;
   update({ tab: "chat" });
-  fill("");
+  if (isNarrow()) closeSource({ withFocus: false }); // there the source lies over the answer
+  if (queued === question) return;
+  queued = question;
+  await restored;
+  queued = "";
+  if (running) {
+    if (!box().value.trim()) fill(question);
+    box().focus();
+    tellWait(t("still_answering"));
+    return;
+  }
+  const wasTyped = box().value.trim() === question.trim();
+  if (wasTyped) fill("");
   const turn = { question: question.trim(), text: "" };
   turns.push(turn);
-  drawTurn(turn);
+  turns.forEach(drawTurn);
+  if (!wasTyped) focusOn(turn.node);
   turn.node.scrollIntoView({ block: "start" });
   await answer(turn);
 }
 onAsk(ask);
 
 async function answer(turn) {
-  running = new AbortController();
+  const controller = new AbortController();
+  running = { turn, controller };
   setBusy(true);
-  Object.assign(turn, { text: "", failed: null, isStopped: false });
+  Object.assign(turn, { text: "", failed: null, isStopped: false, mode: state.mode });
+  drawTurn(turn);
   try {
-    await readAnswer(turn);
+    await readAnswer(turn, controller.signal);
+    turn.madeAt = Date.now();
+    say(turn.answer.text.replaceAll(/\s?\[\d+\]/g, ""));
   } catch (error) {
-    if (running.signal.aborted) turn.isStopped = true;
-    else if (error.slug === "not-found" && state.conversation) await goOnWithout(turn);
-    else fail(turn, error);
+    if (controller.signal.aborted) turn.isStopped = true;
+    else await fail(turn, error);
   } finally {
-    running = null;
+    if (running?.controller === controller) {
+      running = null;
+      setBusy(false);
+    }
     turns.forEach(drawTurn);
-    setBusy(false);
   }
 }
 
-async function readAnswer(turn) {
+/** Ask within the conversation; one that is not kept any more is gone on with by sending the earlier messages along. */
+async function readAnswer(turn, signal) {
+  const asked = { question: turn.question, as_of: state.asOf || null, filters: filtersForBody(), mode: state.mode };
   const conversation = await findConversation();
-  const body = { question: turn.question, as_of: state.asOf || null, filters: filtersForBody(), mode: state.mode };
-  if (conversation) body.conversation_id = conversation;
-  else body.history = historyBefore(turn);
-  for await (const [name, data] of stream("/v1/answer/stream", body, running.signal)) {
+  if (!conversation) return readEvents(turn, { ...asked, history: historyBefore(turn) }, signal);
+  try {
+    return await readEvents(turn, { ...asked, conversation_id: conversation }, signal);
+  } catch (error) {
+    const isGone = error.slug === "not-found" || (error.status === 422 && error.detail.startsWith("conversation_id:"));
+    if (!isGone || signal.aborted) throw error;
+    update({ conversation: "" });
+    keepsNone = true;
+    return readEvents(turn, { ...asked, history: historyBefore(turn) }, signal);
+  }
+}
+
+async function readEvents(turn, body, signal) {
+  for await (const [name, data] of stream("/v1/answer/stream", body, signal)) {
     if (name === "delta") {
       turn.text += data.text;
       drawTurn(turn);
@@ -72,165 +114,154 @@ async function readAnswer(turn) {
       return;
     } else if (name === "error") throw new ApiError(data.detail, data.status, String(data.type).split(":").pop());
   }
-  throw new ApiError(t("away_reason"), 0, "unreachable");
+  signal.throwIfAborted();
+  throw new ApiError("", 0, "unreachable");
 }
 
-/** A conversation that is not kept any more: this question, and those after it, bring the earlier messages themselves. */
-async function goOnWithout(turn) {
-  update({ conversation: "" });
-  keepsNone = true;
-  try {
-    await readAnswer(turn);
-  } catch (error) {
-    fail(turn, error);
-  }
-}
-
-function fail(turn, error) {
-  turn.failed = { reason: error.message, isAway: error.slug === "unreachable" };
-  if (!turn.failed.isAway) giveBack(turn);
-  else isThere().then((there) => {
-    if (!there || !turn.failed?.isAway) return; // the page waits for the service, and asks again by itself
-    turn.failed = { reason: t("away_reason"), isAway: false };
-    giveBack(turn);
+async function fail(turn, error) {
+  const failed = { error, isAway: error.slug === "unreachable" };
+  turn.failed = failed;
+  if (failed.isAway) {
     drawTurn(turn);
-  });
+    // Where the service is away, the page waits for it and asks again by itself; else only this connection broke.
+    if (!(await isThere()) || turn.failed !== failed) return;
+    failed.isAway = false;
+  }
+  giveBack(turn);
 }
 
 /** A question that was not answered goes back into the box, unless the reader has begun another one. */
 function giveBack(turn) {
-  if (!box().value) fill(turn.question);
+  turn.failed.isAway = false;
+  if (!turns.includes(turn) || box().value) return;
+  fill(turn.question);
+  turn.failed.isGivenBack = true;
 }
 
-/** The conversation to ask in: the one of the address, or a new one; none where this service keeps none. */
+/** The conversation to ask in: the reader's own of the address, or a new one; none where this service keeps none. */
 async function findConversation() {
-  if (state.conversation || keepsNone) return state.conversation;
+  if (keepsNone) return "";
+  if (state.conversation && state.conversation !== foreign) return state.conversation;
   try {
-    update({ conversation: (await post("/v1/conversations", {})).id });
+    const { id } = await post("/v1/conversations", {});
+    keep(OWN, JSON.stringify([...ownConversations(), id].slice(-MOST_OWN)));
+    update({ conversation: id });
+    return id;
   } catch (error) {
     if (error.status !== 422) throw error;
     keepsNone = true;
+    return "";
   }
-  return state.conversation;
 }
 
-const historyBefore = (turn) => turns.slice(0, turns.indexOf(turn)).filter((item) => item.answer).slice(-HISTORY_TURNS)
+/** Conversations that this browser began. A link with somebody else's lets a reader see it, and not write into it. */
+function ownConversations() {
+  try {
+    const found = JSON.parse(kept(OWN) || "[]");
+    return Array.isArray(found) ? found.filter((id) => typeof id === "string") : [];
+  } catch {
+    return [];
+  }
+}
+
+const historyBefore = (turn) => turns.slice(0, turns.indexOf(turn)).filter((item) => item.answer && !item.isForeign).slice(-HISTORY_TURNS)
   .flatMap((item) => [{ role: "user", content: item.question }, { role: "assistant", content: item.answer.text }]);
 
 function setBusy(isBusy) {
+  const held = document.activeElement;
   document.body.classList.toggle("busy", isBusy);
   find("#chat").setAttribute("aria-busy", String(isBusy));
+  if (!isBusy) tellWait("");
+  // The button that was pressed is not there any more.
+  if (held?.closest?.("#send, #stop, #fresh")) focusOn(isNarrow() ? find("#chat") : box());
+}
+
+function tellWait(text) {
+  find("#wait").textContent = text;
 }
 
 // ---------------------------------------------------------------- drawing
 
 function drawTurn(turn) {
   if (!turn.node) {
-    turn.reply = el("article", { className: "bb answer", "data-testid": "bot" });
-    turn.node = el("section", { className: "turn" }, el("div", { className: "bb asked", "data-testid": "user" }, turn.question), turn.reply);
-    find("#chat").append(turn.node);
+    turn.reply = el("article", { className: "bb answer", "data-testid": "bot", tabIndex: -1 });
+    turn.node = el("section", { className: "turn", tabIndex: -1 }, el("div", { className: "bb asked", "data-testid": "user" }, turn.question), turn.reply);
+    const next = turns[turns.indexOf(turn) + 1]?.node;
+    find("#chat").insertBefore(turn.node, next || null);
   }
   document.body.classList.add("talking");
   const number = turns.indexOf(turn) + 1;
-  const key = JSON.stringify([turn.text, turn.answer?.id, turn.failed, turn.isStopped, currentLanguage(), number === turns.length]);
+  turn.reply.setAttribute("aria-label", t("answer_number", { number }));
+  if (number < turns.length) turn.reply.querySelector(".suggestions")?.remove();
+  const key = JSON.stringify([turn.text, turn.answer?.id, turn.failed, turn.failed?.error.message, turn.isStopped, currentLanguage()]);
   if (turn.key === key) return;
   turn.key = key;
-  turn.reply.setAttribute("aria-label", t("answer_number", { number }));
-  if (turn.answer) refill(turn.reply, drawFinished(turn.answer, number === turns.length, number - 1));
-  else refill(turn.reply, drawUnfinished(turn.text), turn.isStopped && el("p", { className: "stopped", textContent: t("stopped") }), turn.failed && drawFailure(turn));
+  if (turn.answer) refill(turn.reply, drawFinished(turn));
+  else refill(turn.reply, drawUnfinished(turn.text), turn.isStopped && drawStopped(turn), turn.failed && drawFailed(turn));
 }
 
-const drawFailure = (turn) => el("p", { className: "failed", role: "alert" },
-  turn.failed.isAway ? t("away_asks_again") : t("failed", { reason: turn.failed.reason }));
+const drawStopped = (turn) => el("p", { className: "stopped" }, `${t("stopped")} `, tryAgain(turn));
 
-function drawFinished(answer, isLast, turn) {
+function drawFailed(turn) {
+  const { error, isAway, isGivenBack } = turn.failed;
+  if (isAway) return el("p", { className: "failed", role: "alert", textContent: t("away_asks_again") });
+  return el("p", { className: "failed", role: "alert" },
+    t("failed", { reason: error.message }), " ", isGivenBack ? `${t("given_back")} ` : "", tryAgain(turn));
+}
+
+const tryAgain = (turn) => button(t("try_again"), () => {
+  if (running) {
+    tellWait(t("still_answering"));
+    return;
+  }
+  if (turn.failed?.isGivenBack && box().value === turn.question) fill("");
+  focusOn(turn.node);
+  answer(turn);
+}, { className: "quiet" });
+
+function drawFinished(turn) {
+  const { answer } = turn;
   return [
     drawAnswer(answer),
     drawNotices(answer.notices),
     answer.citations.length ? drawSources(answer) : null,
-    answer.abstained ? drawCoverage() : null,
-    drawTools(answer, turn),
-    isLast ? drawSuggestions(answer) : null,
+    answer.abstained ? drawCoverage(answer) : null,
+    drawTools(turn),
+    turn === turns.at(-1) ? drawSuggestions(turn) : null,
   ].filter(Boolean);
 }
 
-/** What the corpus does cover, for who asked for something else. */
-function drawCoverage() {
+/** What there is to answer from on the answer's day and under its filters, for who asked for something else. */
+function drawCoverage(answer) {
   const place = el("p", { className: "covers" });
-  get("/v1/coverage").then((found) => {
-    const topics = found.facets.topic.slice(0, 8).map((item) => word("topic", item.value));
-    place.textContent = t("covers", { documents: found.documents, topics: topics.join(t("comma")) });
+  get("/v1/coverage", filtersForQuery({ filters: answer.filters, asOf: answer.as_of || "" })).then((found) => {
+    const topics = found.facets.topic.filter((item) => item.count).slice(0, 8).map((item) => word("topic", item.value));
+    place.textContent = found.documents ? t("covers", { documents: found.documents, topics: topics.join(t("comma")) }) : t("nothing_left");
   }).catch(() => place.remove());
   return place;
 }
 
-function drawTools(answer, turn) {
-  const said = el("span", { role: "status", className: "said-thanks" });
-  const rate = (rating, label) => {
-    const made = button("", async () => {
-      try {
-        await post("/v1/feedback", { answer_id: answer.id, rating });
-        made.parentElement.querySelectorAll("[aria-pressed]").forEach((item) => item.setAttribute("aria-pressed", String(item === made)));
-        said.textContent = t("thanks");
-      } catch (error) {
-        said.textContent = error.message;
-      }
-    }, { "aria-label": label, "aria-pressed": "false", title: label, className: "rate" });
-    made.append(drawThumb(rating));
-    return made;
-  };
+function drawTools(turn) {
+  const { answer } = turn;
   const author = answer.mode === "generative" ? t("by_model", { model: answer.settings.language_model || "" }) : t("by_sources");
-  const since = answer.as_of ? t("as_of_day", { date: day(answer.as_of) }) : t("as_of_today");
+  const made = dayInChina(turn.madeAt || Date.now());
+  const since = answer.as_of || made !== today() ? t("as_of_day", { date: day(answer.as_of || made) }) : t("as_of_today");
   return el("footer", { className: "tools" },
     el("span", { className: "made", textContent: answer.abstained ? since : `${author} · ${since}` }),
-    el("span", { className: "buttons" },
-      rate(1, t("good_answer")), rate(-1, t("bad_answer")),
-      momentary(t("copy"), () => copyAnswers([answer])),
-      momentary(t("copy_link"), () => navigator.clipboard.writeText(linkFor({
-        question: answer.standalone_question || answer.question, asOf: answer.as_of, filters: answer.filters, mode: state.mode,
-      }))),
-      drawExport(answer, turn)), said);
-}
-
-const drawThumb = (rating) => svg("svg", { viewBox: "0 0 16 16", width: 14, height: 14, "aria-hidden": "true", class: rating < 0 ? "down" : "" },
-  svg("path", { d: "M2 7h3v7H2zM6 7l3-6c1.4 0 1.9 1.1 1.6 2.3L10 6h3.6c.9 0 1.5.8 1.3 1.7l-1.2 5.2c-.2.7-.7 1.1-1.4 1.1H6z", fill: "currentColor" }));
-
-async function copyAnswers(answers) {
-  const { blob } = await postForFile("/v1/export/markdown", { answers });
-  await navigator.clipboard.writeText(await blob.text());
-}
-
-function drawExport(answer, turn) {
-  const save = (format, answers) => async () => {
-    const { name, blob } = await postForFile(`/v1/export/${format}`, { answers });
-    download(name, blob);
-  };
-  const receipt = () => download(`${answer.id}.json`, new Blob([JSON.stringify(answer, null, 2)], { type: "application/json" }));
-  const whole = () => turns.slice(0, turn + 1).flatMap((item) => item.answer || []);
-  const menu = el("details", { className: "menu" }, el("summary", { textContent: t("export") }),
-    el("div", { className: "items" },
-      momentary("Markdown", save("markdown", [answer])), momentary("Word (DOCX)", save("docx", [answer])),
-      momentary(t("receipt"), receipt),
-      turn ? momentary(t("whole_markdown"), () => save("markdown", whole())()) : null,
-      turn ? momentary(t("whole_docx"), () => save("docx", whole())()) : null));
-  menu.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || !menu.open) return;
-    event.preventDefault();
-    menu.open = false;
-    menu.querySelector("summary").focus();
-  });
-  return menu;
+    drawButtons(turn, () => turns.slice(0, turns.indexOf(turn) + 1).flatMap((item) => item.answer || [])));
 }
 
 /** Questions that the corpus answers, once the service has tried them; the room for them is kept from the start. */
-function drawSuggestions(answer) {
+function drawSuggestions({ answer }) {
   const place = el("section", { className: "suggestions", "aria-label": t("suggestions"), "aria-busy": "true" });
   post("/v1/suggestions", {
     question: answer.standalone_question || answer.question, document_ids: [...new Set(answer.citations.map((item) => item.document.id))].slice(0, 20),
-    asked: turns.flatMap((item) => item.answer?.question || []).slice(-50), language: answer.language,
-    as_of: answer.as_of, filters: filtersForBody(),
+    asked: turns.flatMap((item) => item.answer?.question || []).slice(-50), language: answer.language, as_of: answer.as_of,
+    filters: Object.fromEntries(Object.entries(answer.filters).filter(([, values]) => values)),
   }).then(({ suggestions }) => {
-    refill(place, ...suggestions.map((item) => button(item.question, () => ask(item.question), { className: "suggestion", lang: answer.language })));
+    refill(place, ...suggestions.map((item) => button(item.question, () => ask(item.question), {
+      className: "suggestion", lang: answer.language === "zh" ? "zh-CN" : answer.language,
+    })));
   }).catch(() => place.replaceChildren()).finally(() => place.removeAttribute("aria-busy"));
   return place;
 }
@@ -244,7 +275,7 @@ function drawWelcome() {
       return button(question, () => {
         fill(question);
         box().focus();
-      }, { className: "suggestion" });
+      }, { className: "suggestion", lang: /\p{Script=Han}/u.test(question) ? "zh-CN" : "en" });
     })));
 }
 
@@ -266,23 +297,48 @@ onAway(async (isAway) => {
   banner.hidden = false;
   if (isAway) return;
   setTimeout(() => { banner.hidden = !document.body.classList.contains("away"); }, 4000);
-  const last = turns.at(-1);
-  if (!last?.failed?.isAway || running) return;
+  const waiting = turns.filter((turn) => turn.failed?.isAway);
+  if (!waiting.length) return;
   await restore().catch(() => {});
-  if (!last.answer) answer(last);
+  for (const turn of waiting) {
+    if (turn.answer || !turns.includes(turn) || !turn.failed?.isAway) continue;
+    if (turn === turns.at(-1) && !running) answer(turn);
+    else giveBack(turn);
+    drawTurn(turn);
+  }
 });
 
-/** Take over the answers that the service has kept of this conversation. */
+/** Take over the answers that the service has kept of this conversation, in their order. */
 async function restore() {
-  if (!state.conversation) return;
-  const kept = await get(`/v1/conversations/${encodeURIComponent(state.conversation)}`);
-  const asked = turns.filter((turn) => !turn.isStopped);
-  kept.answers.forEach((made, at) => {
-    const turn = asked[at] || { question: made.question, text: "" };
-    if (!asked[at]) turns.push(turn);
-    if (!turn.answer) Object.assign(turn, { answer: made, failed: null });
+  const wanted = state.conversation;
+  if (!wanted) return;
+  const found = await get(`/v1/conversations/${encodeURIComponent(wanted)}`);
+  if (state.conversation !== wanted) return; // a new conversation was begun meanwhile
+  const isForeign = !ownConversations().includes(wanted);
+  let at = 0;
+  found.answers.forEach((made, number) => {
+    let index = turns.findIndex((turn) => turn.answer?.id === made.id);
+    if (index < 0) index = turns.findIndex((turn, place) => place >= at && !turn.answer && !turn.isStopped && turn !== running?.turn && turn.question === made.question);
+    if (index < 0) turns.splice(index = at, 0, { question: made.question, text: "" });
+    if (!turns[index].answer) Object.assign(turns[index], { answer: made, failed: null, madeAt: found.answered_at[number], isForeign });
+    at = index + 1;
   });
+  foreign = isForeign ? wanted : "";
   turns.forEach(drawTurn);
+  find("#foreign").hidden = !foreign || !turns.length;
+}
+
+/** Bring the conversation of the address back; where the service is too busy for it, say so. */
+async function bringBack() {
+  try {
+    await restore();
+  } catch (error) {
+    if ([404, 422].includes(error.status)) update({ conversation: "" });
+    else if (error.slug !== "unreachable") refill(find("#wait"), error.message, " ", button(t("try_again"), () => {
+      tellWait("");
+      restored = bringBack();
+    }, { className: "quiet" }));
+  }
 }
 
 // ---------------------------------------------------------------- start
@@ -290,33 +346,35 @@ async function restore() {
 /** Begins once Gradio has drawn its part of the page. */
 export async function startChat() {
   find("#ask").before(el("section", { id: "welcome", className: "bb" }),
-    el("div", { id: "chat", role: "log", "aria-live": "polite", tabIndex: 0 }));
+    // A finished answer is read out once and whole, by `say`: read piece by piece it could not be followed.
+    el("div", { id: "chat", role: "log", "aria-live": "off", tabIndex: 0 }),
+    el("p", { id: "foreign", className: "bb hint", hidden: true }),
+    el("p", { id: "wait", className: "bb hint", role: "status" }));
   onLanguage(() => {
     nameControls();
     drawWelcome();
+    find("#foreign").textContent = t("foreign");
     turns.forEach(drawTurn);
   });
   box().addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === IME_KEY) return;
     event.preventDefault();
     ask(box().value);
   });
   find("#send").addEventListener("click", () => ask(box().value));
-  find("#stop").addEventListener("click", () => running?.abort());
+  find("#stop").addEventListener("click", () => running?.controller.abort());
   find("#fresh").addEventListener("click", () => {
+    running?.controller.abort();
     turns.splice(0).forEach((turn) => turn.node.remove());
     keepsNone = false;
+    foreign = "";
+    find("#foreign").hidden = true;
     document.body.classList.remove("talking");
     update({ conversation: "" });
     box().focus();
   });
-  document.addEventListener("toggle", (event) => {
-    if (!event.target.open || !event.target.matches?.("details.menu")) return;
-    document.querySelectorAll("details.menu[open]").forEach((menu) => { if (menu !== event.target) menu.open = false; });
-    const room = event.target.getBoundingClientRect().top - find("#chat").getBoundingClientRect().top;
-    event.target.classList.toggle("below", room < (event.target.querySelector(".items")?.offsetHeight || 0) + 8);
-  }, true);
-  await restore().catch((error) => { if (error.status === 404) update({ conversation: "" }); });
+  restored = bringBack();
+  await restored;
   turns.at(-1)?.node.scrollIntoView({ block: "start" });
   document.body.dataset.ready = "true";
   if (askedQuestion && !turns.length) ask(askedQuestion);

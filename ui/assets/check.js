@@ -3,57 +3,86 @@
 import { makeMark } from "./answers.js";
 import { post } from "./api.js";
 import { statusBadge } from "./badges.js";
-import { el, refill } from "./dom.js";
+import { button, el, refill } from "./dom.js";
 import { makeTab } from "./shell.js";
-import { filtersForBody, state } from "./state.js";
+import { FACETS, filtersForBody, state, subscribe } from "./state.js";
 import { day, onLanguage, t, titleOf, word } from "./strings.js";
+import { drawFailure, fault, say } from "./telling.js";
 
-let section;
-let text = "";
-let found = null;
+let parts;
+let found = null;    // what the API said of the last text
+let failed = null;
+let asked = 0;
 
 /** Makes the tab. */
 export function startCheck() {
-  section = makeTab("check");
+  const section = makeTab("check");
+  const box = el("textarea", { id: "claims", rows: 5, maxLength: 5000 });
+  const send = el("button", { type: "submit", className: "primary" });
+  box.addEventListener("keydown", (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) check(box.value); });
+  parts = { head: el("header", { className: "tab-head" }), label: el("label", { for: "claims" }), box, send, verdicts: el("section", { className: "verdicts" }) };
+  section.append(parts.head, el("form", { on: { submit: (event) => {
+    event.preventDefault();
+    check(box.value);
+  } } }, parts.label, box, send), parts.verdicts);
+  subscribe((_, changed) => { if (changed.includes("asOf") || changed.includes("filters")) drawVerdicts(); });
   onLanguage(draw);
 }
 
 function draw() {
-  const box = el("textarea", { id: "claims", rows: 5, maxLength: 5000, value: text, placeholder: t("claims_hint"), on: { input: (event) => { text = event.target.value; } } });
-  const send = el("button", { type: "submit", className: "primary", textContent: t("check") });
-  box.addEventListener("keydown", (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) check(send); });
-  refill(section,
-    el("header", { className: "tab-head" }, el("h2", { textContent: t("tab_check") }), el("p", { textContent: t("check_hint") })),
-    el("form", { on: { submit: (event) => { event.preventDefault(); check(send); } } },
-      el("label", { for: "claims", textContent: t("claims") }), box, send),
-    el("div", { className: "verdicts", role: "region", "aria-live": "polite", "aria-label": t("verdicts") }));
+  refill(parts.head, el("h2", { textContent: t("tab_check") }), el("p", { textContent: t("check_hint") }));
+  parts.label.textContent = t("claims");
+  parts.box.placeholder = t("claims_hint");
+  parts.send.textContent = t("check");
+  parts.verdicts.setAttribute("aria-label", t("verdicts"));
   drawVerdicts();
 }
 
-async function check(send) {
-  const place = section.querySelector(".verdicts");
+async function check(text) {
   if (!text.trim()) {
-    refill(place, el("p", { className: "failed", role: "alert", textContent: t("claims_empty") }));
+    failed = fault("claims_empty");
+    drawVerdicts();
     return;
   }
-  send.disabled = true;
-  place.setAttribute("aria-busy", "true");
+  const request = ++asked;
+  const { asOf } = state;
+  const filters = filtersForBody();
+  parts.send.disabled = true;
+  parts.verdicts.setAttribute("aria-busy", "true");
   try {
-    found = await post("/v1/checks", { text, as_of: state.asOf || null, filters: filtersForBody() });
-    drawVerdicts();
+    const made = await post("/v1/checks", { text, as_of: asOf || null, filters });
+    if (request !== asked) return;
+    found = { ...made, asOf, chosen: filters };
+    failed = null;
+    say(made.claims.map((claim) => (claim.check ? word("verdict", claim.check.verdict) : t("not_checkable"))).join(". "));
   } catch (error) {
-    refill(place, el("p", { className: "failed", role: "alert", textContent: error.message }));
+    if (request !== asked) return;
+    failed = error;
   } finally {
-    send.disabled = false;
-    place.removeAttribute("aria-busy");
+    if (request === asked) {
+      parts.send.disabled = false;
+      parts.verdicts.removeAttribute("aria-busy");
+    }
   }
+  drawVerdicts();
 }
 
 function drawVerdicts() {
-  const place = section.querySelector(".verdicts");
-  if (!place || !found) return;
+  const failure = failed && drawFailure(failed, failed.slug === "unreachable" ? () => check(parts.box.value) : null);
+  if (!found) {
+    refill(parts.verdicts, failure);
+    return;
+  }
   const points = Array.from(found.text);
-  refill(place, ...found.claims.map((claim) => drawClaim(points.slice(claim.start, claim.end).join(""), claim.check)));
+  refill(parts.verdicts, failure, drawBasis(), found.claims.map((claim) => drawClaim(points.slice(claim.start, claim.end).join(""), claim.check)));
+}
+
+/** The day and the filters that the verdicts go by, and a way to go by those chosen since. */
+function drawBasis() {
+  const chosen = FACETS.flatMap((facet) => (found.chosen[facet] || []).map((value) => `${t(`facet_${facet}`)}: ${facet === "issuer" ? value : word(facet, value)}`));
+  const basis = [found.asOf ? t("as_of_day", { date: day(found.asOf) }) : t("as_of_today"), ...chosen].join(" · ");
+  const isStale = found.asOf !== state.asOf || JSON.stringify(found.chosen) !== JSON.stringify(filtersForBody());
+  return el("p", { className: "facts basis" }, basis, isStale ? [" ", button(t("check_again"), () => check(found.text), { className: "quiet", id: "check-again" })] : null);
 }
 
 /** How far the verdict stands above the others. */
@@ -68,12 +97,14 @@ function drawClaim(said, made) {
     return el("article", { className: "verdict none" }, el("p", { className: "claim", textContent: said }), el("p", { className: "facts", textContent: t("not_checkable") }));
   }
   const against = new Set(made.differences.map((item) => item.citation));
+  const bearing = (number) => (against.has(number) ? "against" : made.verdict === "supported" ? "in_favour" : "");
   return el("article", { className: `verdict ${made.verdict}` },
     el("p", { className: "claim" }, el("span", { className: `badge verdict-${made.verdict}`, textContent: word("verdict", made.verdict) }), " ", said),
     el("p", { className: "facts", textContent: t(`clear_${clearness(made)}`) }),
     made.differences.length ? el("ul", { className: "differences" }, made.differences.map((item) => el("li", {},
-      t("difference", { kind: word("difference", item.kind), stated: item.stated, found: item.found }), makeMark(made, item.citation)))) : null,
-    el("ol", { className: "evidence" }, made.citations.map((citation) => el("li", { className: against.has(citation.number) ? "against" : "" },
-      makeMark(made, citation.number), el("q", { textContent: citation.quote, lang: citation.document.language }),
+      t("difference", { kind: word("difference", item.kind), stated: item.stated, found: item.found }), makeMark(made, item.citation, "difference")))) : null,
+    el("ol", { className: "evidence" }, made.citations.map((citation) => el("li", { className: bearing(citation.number) },
+      makeMark(made, citation.number), bearing(citation.number) ? el("strong", { className: "bearing", textContent: ` ${t(bearing(citation.number))}` }) : null,
+      el("q", { textContent: citation.quote, lang: citation.document.language === "zh" ? "zh-CN" : citation.document.language }),
       el("span", { className: "facts" }, [titleOf(citation.document), day(citation.document.published)].join(" · "), " ", statusBadge(citation.document.status))))));
 }

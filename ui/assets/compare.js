@@ -1,40 +1,73 @@
 // What changed: two versions of an instrument article by article, and one question or the whole corpus at two dates.
 
 import { drawAnswer, drawNotices } from "./answers.js";
-import { get, post } from "./api.js";
+import { get, onRefresh, post } from "./api.js";
 import { statusBadge } from "./badges.js";
+import { toDay, toNumber } from "./days.js";
 import { button, el, refill } from "./dom.js";
+import { issuersOf } from "./names.js";
 import { makeTab } from "./shell.js";
 import { openDocument } from "./source.js";
 import { filtersForBody, filtersForQuery, state, subscribe, update } from "./state.js";
 import { currentLanguage, day, onLanguage, t, titleOf, word } from "./strings.js";
+import { drawFailure, fault, say } from "./telling.js";
 
 const VERSIONED = ["law", "regulation", "rule"];
 const EARLIER = "2021-12-31";
 const LATER = "2023-12-31";
+const MOST = 1000;
 
 let section;
+let parts;
 let instruments = [];
-let asked = 0;
-let question = "";
-let days = { from: EARLIER, to: LATER };
-let compared = null;      // of two versions
-let twice = null;         // of two dates: {answers, events}
+let choosing = 0;
+const compared = { request: 0, wanted: "", shown: null, error: null };   // two versions
+const twice = { request: 0, wanted: "", shown: null, error: null };      // two dates: {first, second, events, days}
 
 /** Makes the tab; it is filled when it is first shown. */
 export function startCompare() {
   section = makeTab("compare");
-  const show = async () => {
+  parts = makeParts();
+  section.append(parts.head, parts.versions, parts.dates);
+  const show = () => {
     if (state.tab !== "compare") return;
-    if (!instruments.length) await readInstruments();
-    draw();
-    if (chosenPair()) compareVersions();
+    if (!instruments.length) readInstruments();
+    compareVersions();
+    compareDates();
   };
   subscribe((_, changed) => {
-    if (changed.includes("tab") || changed.includes("compare")) show();
+    if (changed.includes("compare")) drawChoices();
+    if (["tab", "compare", "filters", "mode"].some((name) => changed.includes(name))) show();
   });
-  onLanguage(() => { if (section.firstChild) draw(); });
+  onRefresh(() => {
+    instruments = [];
+    compared.wanted = twice.wanted = "";
+    show();
+  });
+  onLanguage(draw);
   show();
+}
+
+/** Parts that last: a list that was made anew at each arrow key would close under the reader's hand. */
+function makeParts() {
+  const pick = (name) => el("select", { id: `compare-${name}`, on: { change: (event) => choose(name, event.target.value) } });
+  const field = (name) => el("input", { type: "date", id: `date-${name}`, required: true });
+  const made = {
+    head: el("header", { className: "tab-head" }),
+    left: pick("left"), right: pick("right"),
+    question: el("input", { type: "text", id: "compare-question", maxLength: 2000 }),
+    instrument: el("select", { id: "compare-instrument" }), from: field("from"), to: field("to"),
+    send: el("button", { type: "submit", className: "primary" }),
+    compared: el("div", { className: "compared" }), twice: el("div", { className: "twice" }),
+    labels: Object.fromEntries(["left", "right", "question", "instrument", "from", "to"].map((name) =>
+      [name, el("label", { for: ["from", "to"].includes(name) ? `date-${name}` : `compare-${name}` })])),
+    headings: [el("h3"), el("h3")],
+  };
+  const row = (name, className = "") => el("p", { className }, made.labels[name], made[name]);
+  made.versions = el("section", { className: "versions" }, made.headings[0], el("div", { className: "pickers" }, row("left"), row("right")), made.compared);
+  made.dates = el("section", { className: "dates" }, made.headings[1],
+    el("form", { noValidate: true, on: { submit: askTwice } }, row("question", "wide"), row("instrument", "wide"), row("from"), row("to"), made.send), made.twice);
+  return made;
 }
 
 async function readInstruments() {
@@ -42,78 +75,109 @@ async function readInstruments() {
     const query = new URLSearchParams({ limit: 500 });
     VERSIONED.forEach((kind) => query.append("kind", kind));
     instruments = (await get("/v1/documents", query)).documents;
-  } catch { /* the page says that the service is away */ }
+    drawOptions();
+  } catch { /* the page says that the service is away, and this is read again when it is back */ }
 }
 
-const chosenPair = () => Boolean((state.compare.left && state.compare.right) || (state.compare.document && state.compare.from && state.compare.to));
-
 function draw() {
-  refill(section,
-    el("header", { className: "tab-head" }, el("h2", { textContent: t("tab_compare") }), el("p", { textContent: t("compare_hint") })),
-    el("section", { className: "versions" }, el("h3", { textContent: t("two_versions") }), drawPicker(), el("div", { className: "compared", role: "region", "aria-live": "polite", "aria-label": t("two_versions") })),
-    el("section", { className: "dates" }, el("h3", { textContent: t("two_dates") }), drawDates(), el("div", { className: "twice", role: "region", "aria-live": "polite", "aria-label": t("two_dates") })));
+  refill(parts.head, el("h2", { textContent: t("tab_compare") }), el("p", { textContent: t("compare_hint") }));
+  ["two_versions", "two_dates"].forEach((name, at) => { parts.headings[at].textContent = t(name); });
+  const labels = { left: "older", right: "newer", question: "question", instrument: "instrument", from: "on_first_day", to: "on_second_day" };
+  for (const [name, text] of Object.entries(labels)) parts.labels[name].textContent = t(text);
+  parts.question.placeholder = t("compare_question_hint");
+  parts.send.textContent = t("compare");
+  drawOptions();
   drawCompared();
   drawTwice();
 }
 
-// ---------------------------------------------------------------- two versions
-
-function drawPicker() {
-  const options = (chosen) => [el("option", { value: "", textContent: t("choose") }), ...instruments.map((doc) =>
-    el("option", { value: doc.id, selected: doc.id === chosen, textContent: `${titleOf(doc)} (${[doc.published, word("status", doc.status), word("language", doc.language)].filter(Boolean).join(", ")})` }))];
-  const pick = (name) => el("select", { id: `compare-${name}`, on: { change: (event) => choose(name, event.target.value) } }, options(state.compare[name]));
-  return el("div", { className: "pickers" },
-    el("p", {}, el("label", { for: "compare-left", textContent: t("older") }), pick("left")),
-    el("p", {}, el("label", { for: "compare-right", textContent: t("newer") }), pick("right")));
+function drawOptions() {
+  const name = (doc) => `${titleOf(doc)} (${[doc.published, word("status", doc.status), word("language", doc.language)].filter(Boolean).join(", ")})`;
+  for (const [list, none] of [[parts.left, "choose"], [parts.right, "choose"], [parts.instrument, "no_instrument"]]) {
+    const held = list.value;
+    refill(list, el("option", { value: "", textContent: t(none) }), instruments.map((doc) => el("option", { value: doc.id, textContent: name(doc) })));
+    list.value = held;
+  }
+  drawChoices();
 }
+
+/** What the address says goes into the lists and fields. */
+function drawChoices() {
+  const { left, right, document: instrument, from, to, question } = state.compare;
+  parts.left.value = left;
+  parts.right.value = right;
+  if (from || !parts.from.value) parts.from.value = from || EARLIER;
+  if (to || !parts.to.value) parts.to.value = to || LATER;
+  if (instrument || left) parts.instrument.value = instrument;
+  if (question) parts.question.value = question;
+}
+
+// ---------------------------------------------------------------- two versions
 
 /** With one side chosen, the other is filled with its nearest version where there is one. */
 async function choose(name, id) {
+  const request = ++choosing;
   const other = name === "left" ? "right" : "left";
-  const next = { ...state.compare, document: "", from: "", to: "", [name]: id };
+  const next = { ...state.compare, document: "", [name]: id };
   if (id && !next[other]) {
     try {
       const { versions } = await get(`/v1/documents/${encodeURIComponent(id)}/versions`);
+      if (request !== choosing) return; // another one was chosen meanwhile
       const at = versions.findIndex((doc) => doc.id === id);
       next[other] = versions[name === "left" ? at + 1 : at - 1]?.id || "";
     } catch { /* the reader chooses */ }
   }
-  compared = null;
-  update({ compare: next });
+  if (request === choosing) update({ compare: next });
 }
 
 async function compareVersions() {
-  const request = ++asked;
-  const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(state.compare)) if (value) query.set(name, value);
-  const place = section.querySelector(".compared");
-  place.setAttribute("aria-busy", "true");
+  const { left, right, document: instrument, from, to } = state.compare;
+  const query = left && right ? { left, right } : instrument && from && to ? { document: instrument, from, to } : null;
+  const wanted = JSON.stringify(query);
+  if (compared.wanted === wanted && !compared.error) return; // it is shown, or on its way
+  const request = ++compared.request;
+  Object.assign(compared, { wanted, shown: null, error: query?.left && left === right ? fault("choose_two") : null });
+  parts.compared.removeAttribute("aria-busy");
+  drawCompared();
+  if (!query || compared.error) return;
+  parts.compared.setAttribute("aria-busy", "true");
   try {
-    compared = await get("/v1/compare", query);
-    if (request === asked) drawCompared();
+    const found = await get("/v1/compare", new URLSearchParams(query));
+    if (request !== compared.request) return;
+    compared.shown = found;
+    say(found.is_same ? t("is_same") : t("counts", found.counts));
   } catch (error) {
-    if (request === asked) refill(place, el("p", { className: "failed", role: "alert", textContent: error.message }));
-  } finally {
-    place.removeAttribute("aria-busy");
+    if (request !== compared.request) return;
+    compared.error = error;
   }
+  parts.compared.removeAttribute("aria-busy");
+  drawCompared();
 }
 
 function drawCompared() {
-  const place = section.querySelector(".compared");
-  if (!place || !compared) return;
-  const { left, right, counts, link, parts } = compared;
+  if (compared.error) {
+    refill(parts.compared, drawFailure(compared.error, compared.error.slug === "unreachable" ? compareVersions : null));
+    return;
+  }
+  if (!compared.shown) {
+    refill(parts.compared);
+    return;
+  }
+  const { left, right, counts, link, is_same, parts: pieces } = compared.shown;
   const side = (doc) => el("th", { scope: "col" },
-    button(titleOf(doc), (event) => openDocument(doc.id, { opener: event.target }), { className: "link" }),
+    openButton(doc.id, titleOf(doc), "head"),
     el("span", { className: "facts" }, day(doc.published), " ", statusBadge(doc.status)));
-  refill(place,
-    el("p", { className: "count", textContent: compared.is_same ? t("is_same") : t("counts", counts) }),
+  refill(parts.compared,
+    el("p", { className: "count", textContent: is_same ? t("is_same") : t("counts", counts) }),
     link ? el("p", { className: "link-words" }, el("q", { textContent: link.words })) : "",
     el("table", { className: "parts" }, el("thead", {}, el("tr", {}, el("th", { scope: "col", textContent: t("change") }), side(left), side(right))),
-      el("tbody", {}, parts.filter((part) => part.kind !== "same").map((part) => el("tr", { className: part.kind },
+      el("tbody", {}, pieces.filter((part) => part.kind !== "same").map((part) => el("tr", { className: part.kind },
         el("th", { scope: "row", textContent: t(`part_${part.kind}`) }), drawPart(part.left, left), drawPart(part.right, right))))),
     counts.same ? el("details", {}, el("summary", { textContent: t("unchanged", { count: counts.same }) }),
-      el("ul", {}, parts.filter((part) => part.kind === "same").map((part) => el("li", { textContent: [...new Set([part.left.locator, part.right.locator])].map((each) => each || t("opening")).join(" → ") })))) : "");
+      el("ul", {}, pieces.filter((part) => part.kind === "same").map((part) => el("li", { textContent: [...new Set([part.left.locator, part.right.locator])].map((each) => each || t("opening")).join(" → ") })))) : "");
 }
+
+const openButton = (id, label, key, span = {}) => button(label, (event) => openDocument(id, { ...span, opener: event.currentTarget }), { className: "link", "data-key": `compare ${id} ${key}` });
 
 function drawPart(part, doc) {
   if (!part) return el("td", { className: "none", textContent: "–" });
@@ -125,70 +189,73 @@ function drawPart(part, doc) {
     at = end;
   }
   pieces.push(points.slice(at - part.start).join(""));
-  return el("td", { lang: doc.language },
-    button(part.locator || t("opening"), (event) => openDocument(doc.id, { start: part.start, end: part.end, opener: event.target }), { className: "link locator" }),
-    el("p", {}, pieces));
+  const opens = openButton(doc.id, part.locator || t("opening"), part.start, { start: part.start, end: part.end });
+  opens.classList.add("locator");
+  return el("td", { lang: doc.language === "zh" ? "zh-CN" : doc.language }, opens, el("p", {}, pieces));
 }
 
 // ---------------------------------------------------------------- two dates
 
-function drawDates() {
-  const field = (name, label) => el("p", {}, el("label", { for: `date-${name}`, textContent: label }),
-    el("input", { type: "date", id: `date-${name}`, value: days[name], required: true, on: { change: (event) => { days = { ...days, [name]: event.target.value }; } } }));
-  const box = el("input", { type: "text", id: "compare-question", value: question, maxLength: 2000, placeholder: t("compare_question_hint"), on: { input: (event) => { question = event.target.value; } } });
-  const instrument = el("select", { id: "compare-instrument" }, el("option", { value: "", textContent: t("no_instrument") }), instruments.map((doc) =>
-    el("option", { value: doc.id, textContent: `${titleOf(doc)} (${doc.published || ""})`, selected: doc.id === state.compare.document })));
-  return el("form", { on: { submit: (event) => { event.preventDefault(); compareDates(instrument.value); } } },
-    el("p", { className: "wide" }, el("label", { for: "compare-question", textContent: t("question") }), box),
-    el("p", { className: "wide" }, el("label", { for: "compare-instrument", textContent: t("instrument") }), instrument),
-    field("from", t("on_first_day")), field("to", t("on_second_day")),
-    el("button", { type: "submit", className: "primary", textContent: t("compare") }));
-}
-
-async function compareDates(instrument) {
-  const place = section.querySelector(".twice");
-  if (!days.from || !days.to || days.from >= days.to) {
-    refill(place, el("p", { className: "failed", role: "alert", textContent: t("days_in_order") }));
+/** The two days, the question and the instrument go into the address, and what they ask for is fetched from there. */
+function askTwice(event) {
+  event.preventDefault();
+  const { from, to, question, instrument } = parts;
+  if (!from.value || !to.value || from.value >= to.value) {
+    twice.request += 1;
+    Object.assign(twice, { wanted: "", shown: null, error: fault("days_in_order") });
+    drawTwice();
     return;
   }
-  place.setAttribute("aria-busy", "true");
-  try {
-    const body = (asOf) => ({ question, as_of: asOf, filters: filtersForBody(), mode: state.mode });
-    const query = filtersForQuery({ withDay: false });
-    query.set("from", nextDay(days.from));
-    query.set("to", days.to);
-    query.set("limit", 1000);
-    const [first, second, between] = await Promise.all([
-      question.trim() ? post("/v1/answer", body(days.from)) : null, question.trim() ? post("/v1/answer", body(days.to)) : null, get("/v1/timeline", query),
-    ]);
-    twice = { first, second, events: between.events, days: { ...days } };
-    drawTwice();
-    if (instrument) {
-      compared = null;
-      update({ compare: { left: "", right: "", document: instrument, ...days } });
-    }
-  } catch (error) {
-    refill(place, el("p", { className: "failed", role: "alert", textContent: error.message }));
-  } finally {
-    place.removeAttribute("aria-busy");
-  }
+  const next = { left: "", right: "", document: instrument.value, from: from.value, to: to.value, question: question.value.trim() };
+  twice.wanted = ""; // asked again, even if it is the same
+  update({ compare: next });
+  compareDates();
 }
 
-const nextDay = (iso) => new Date(Date.parse(`${iso}T00:00:00Z`) + 86_400_000).toISOString().slice(0, 10);
+async function compareDates() {
+  const { from, to, question } = state.compare;
+  const filters = filtersForBody();
+  const wanted = JSON.stringify([from, to, question, filters, state.mode]);
+  if (!from || !to || from >= to || (twice.wanted === wanted && !twice.error)) return;
+  const request = ++twice.request;
+  twice.wanted = wanted;
+  parts.twice.setAttribute("aria-busy", "true");
+  try {
+    const body = (asOf) => ({ question, as_of: asOf, filters, mode: state.mode });
+    const query = filtersForQuery({ asOf: "" });
+    query.set("from", toDay(toNumber(from) + 1));
+    query.set("to", to);
+    query.set("limit", MOST);
+    const [first, second, between] = await Promise.all([
+      question ? post("/v1/answer", body(from)) : null, question ? post("/v1/answer", body(to)) : null, get("/v1/timeline", query),
+    ]);
+    if (request !== twice.request) return;
+    Object.assign(twice, { shown: { first, second, events: between.events, days: { from, to } }, error: null });
+    say(t("between", { count: between.events.length }));
+  } catch (error) {
+    if (request !== twice.request) return;
+    Object.assign(twice, { shown: null, error });
+  }
+  parts.twice.removeAttribute("aria-busy");
+  drawTwice();
+}
 
 function drawTwice() {
-  const place = section.querySelector(".twice");
-  if (!place || !twice) return;
-  const { first, second, events } = twice;
+  if (twice.error) {
+    refill(parts.twice, drawFailure(twice.error, twice.error.slug === "unreachable" ? compareDates : null));
+    return;
+  }
+  if (!twice.shown) return;
+  const { first, second, events, days } = twice.shown;
   const quotes = (answer) => new Set((answer?.citations || []).map((item) => item.quote));
   const only = (one, other) => new Set([...quotes(one)].filter((quote) => !quotes(other).has(quote)));
   const side = (answer, other, date) => el("article", { className: "answer" }, el("h4", { textContent: t("as_of_day", { date: day(date) }) }), drawAnswer(answer, { onlyHere: only(answer, other) }), drawNotices(answer.notices));
-  refill(place,
-    first ? el("div", { className: "sides" }, side(first, second, twice.days.from), side(second, first, twice.days.to)) : "",
+  refill(parts.twice,
+    first ? el("div", { className: "sides" }, side(first, second, days.from), side(second, first, days.to)) : "",
     first ? el("p", { className: "hint" }, el("span", { className: "only-here", textContent: t("only_here") })) : "",
     el("h4", { textContent: t("between", { count: events.length }) }),
-    el("ol", { className: "documents" }, events.map((event) => el("li", {},
+    el("ol", { className: "documents", id: "compare-between" }, events.map((event) => el("li", {},
       el("time", { dateTime: event.date, textContent: day(event.date) }),
-      button(currentLanguage() === "zh" && event.title_zh ? event.title_zh : event.title, (clicked) => openDocument(event.document_id, { opener: clicked.target }), { className: "link" }),
-      el("span", { className: "facts", textContent: [word("event", event.type), event.issuer.join(", ")].filter(Boolean).join(" · ") }), statusBadge(event.status)))));
+      openButton(event.document_id, currentLanguage() === "zh" && event.title_zh ? event.title_zh : event.title, `${event.type} ${event.date}`),
+      el("span", { className: "facts", textContent: [word("event", event.type), issuersOf(event.issuer)].filter(Boolean).join(" · ") }), statusBadge(event.status)))));
 }

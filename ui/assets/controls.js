@@ -1,18 +1,26 @@
 // The bar over every tab: the day asked about, the filters with their counts, who writes, and what restricts at the moment.
+//
+// Its parts are made once and then brought up to date: a field that was replaced while somebody types into it would lose what
+// they typed, and a slider would let go of the hand that drags it.
 
-import { get } from "./api.js";
-import { button, debounce, el, refill } from "./dom.js";
+import { get, onRefresh } from "./api.js";
+import { toDay, toNumber, today } from "./days.js";
+import { button, debounce, el, focusOn, refill } from "./dom.js";
+import { makeMenu } from "./menus.js";
+import { issuerName, learnIssuers } from "./names.js";
 import { clearFilters, FACETS, filtersForQuery, MODES, state, subscribe, toggleFilter, update } from "./state.js";
-import { currentLanguage, day, onLanguage, t, word } from "./strings.js";
+import { day, onLanguage, t, word } from "./strings.js";
+import { say } from "./telling.js";
 
-const MS_PER_DAY = 86_400_000;
-const toNumber = (iso) => Math.round(Date.parse(`${iso}T00:00:00Z`) / MS_PER_DAY);
-const toDay = (number) => new Date(number * MS_PER_DAY).toISOString().slice(0, 10);
-const today = () => toDay(Math.floor((Date.now() + 8 * 3_600_000) / MS_PER_DAY)); // days are counted in China's time
+const EARLIEST = "2007-01-01"; // until the service says what the corpus begins with
+const TYPED_MS = 800;          // a pause after which a day counts as typed
 
-let bar;
+const parts = {};
 let coverage = null;
+let failed = null;
 let asked = 0;
+let isSliding = false;
+let isTyping = false;
 let writer;             // the language model's name, null where there is none, undefined while it is not known
 const listeners = [];
 
@@ -23,20 +31,22 @@ export function onCoverage(run) {
 }
 
 /** Makes the bar and keeps it up to date. */
-export async function startControls() {
-  bar = el("section", { id: "controls", className: "bb" });
-  document.querySelector("#masthead").after(bar);
+export function startControls() {
+  parts.bar = el("section", { id: "controls", className: "bb" }, makeDay(), makeFilters(), makeMode());
+  parts.active = el("div", { id: "active", className: "bb chips", role: "group", hidden: true });
+  document.querySelector("#masthead").after(parts.bar, parts.active);
   onLanguage(draw);
   const count = debounce(readCoverage, 120);
   subscribe((_, changed) => {
     if (changed.includes("asOf") || changed.includes("filters")) count();
     if (!changed.every((name) => ["tab", "conversation", "compare"].includes(name))) draw();
   });
-  readCoverage();
-  get("/readyz").then((found) => {
-    writer = found.language_model;
-    draw();
-  }).catch(() => {});
+  const read = () => {
+    readCoverage();
+    readWriter();
+  };
+  onRefresh(read);
+  read();
 }
 
 async function readCoverage() {
@@ -44,111 +54,190 @@ async function readCoverage() {
   try {
     const found = await get("/v1/coverage", filtersForQuery());
     if (request !== asked) return; // other filters were chosen meanwhile
+    const isNews = coverage && found.documents !== coverage.documents;
     coverage = found;
+    failed = null;
+    learnIssuers(found.facets.issuer);
     draw();
+    if (isNews) say(t("documents_left", { count: found.documents }));
     listeners.forEach((run) => run(coverage));
-  } catch { /* the page says that the service is away, and filters keep their last counts */ }
+  } catch (error) {
+    if (request !== asked) return;
+    failed = error; // the counts stay as they were, and the menu says why
+    drawFilters();
+  }
+}
+
+async function readWriter() {
+  try {
+    writer = (await get("/readyz")).language_model;
+    drawMode();
+  } catch { /* asked again once the service is ready */ }
 }
 
 function draw() {
-  if (!bar) return;
-  const isOpen = bar.querySelector("#filters")?.open;
-  const focused = bar.contains(document.activeElement) ? document.activeElement.id : "";
-  bar.setAttribute("aria-label", t("controls"));
-  refill(bar, drawDay(), drawFilters(isOpen), drawMode(), drawChips());
-  if (focused) document.getElementById(focused)?.focus();
+  parts.bar.setAttribute("aria-label", t("controls"));
+  drawDay();
+  drawFilters();
+  drawMode();
+  drawChips();
 }
 
 // ---------------------------------------------------------------- the day
 
-function drawDay() {
-  const first = toNumber(coverage?.first || "2016-11-07");
-  const last = toNumber(today());
-  const chosen = state.asOf || today();
-  const choose = (value) => update({ asOf: !value || value >= today() ? "" : value });
-  const slider = el("input", {
-    type: "range", id: "as-of-slider", min: first, max: last, step: 1, value: toNumber(chosen),
-    "aria-label": t("as_of_slider"), "aria-valuetext": day(chosen),
+const choose = (value) => update({ asOf: value >= today() ? "" : value });
+
+function makeDay() {
+  const take = () => {
+    isTyping = false;
+    if (isWhole()) choose(field.value);
+  };
+  const takeSoon = debounce(() => { if (isTyping) take(); }, TYPED_MS);
+  const leave = () => {
+    take();
+    leaveField();
+  };
+  const field = el("input", {
+    type: "date", id: "as-of",
     on: {
-      input: (event) => {
-        document.querySelector("#as-of").value = toDay(Number(event.target.value));
-        event.target.setAttribute("aria-valuetext", day(toDay(Number(event.target.value))));
+      // With each key of a day being typed the field holds another one: they wait until the reader pauses or goes on.
+      change: () => (isTyping ? takeSoon() : take()),
+      blur: leave,
+      keydown: (event) => {
+        if (event.key === "Enter") leave();
+        else if (event.key !== "Tab") isTyping = true;
       },
-      change: (event) => choose(toDay(Number(event.target.value))),
     },
   });
-  const field = el("input", {
-    type: "date", id: "as-of", min: toDay(first), max: today(), value: chosen,
-    on: { change: (event) => choose(event.target.value) },
+  const slider = el("input", {
+    type: "range", id: "as-of-slider", step: 1,
+    on: {
+      input: () => {
+        isSliding = true;
+        nameDay(toDay(slider.value));
+      },
+      change: () => {
+        isSliding = false;
+        choose(toDay(slider.value));
+      },
+      blur: () => { isSliding = false; },
+    },
   });
-  return el("div", { className: "day" },
-    el("label", { for: "as-of", textContent: t("as_of") }), field, slider,
-    state.asOf ? button(t("today"), () => update({ asOf: "" }), { className: "quiet" }) : null);
+  const label = el("label", { for: "as-of" });
+  const back = button("", () => {
+    update({ asOf: "" });
+    field.focus();
+  }, { className: "quiet", id: "as-of-today" });
+  const trouble = el("span", { className: "failed", role: "alert", hidden: true });
+  Object.assign(parts, { field, slider, back, trouble, dayLabel: label });
+  return el("div", { className: "day" }, label, field, slider, back, trouble);
+}
+
+/** Whether the field holds a day that the corpus can have. */
+const isWhole = () => Boolean(parts.field.value) && parts.field.validity.valid;
+
+/** What stands in the field when the reader leaves it counts; what is no day the corpus can have gives way, with a reason. */
+function leaveField() {
+  const { field, trouble } = parts;
+  const isGood = isWhole();
+  trouble.hidden = isGood;
+  trouble.textContent = isGood ? "" : t("day_range", { first: day(field.min), last: day(field.max) });
+  if (!isGood) field.value = state.asOf || today();
+}
+
+function nameDay(value) {
+  parts.field.value = value;
+  parts.slider.setAttribute("aria-valuetext", day(value));
+}
+
+function drawDay() {
+  const { field, slider, back, dayLabel } = parts;
+  const chosen = state.asOf || today();
+  dayLabel.textContent = t("as_of");
+  slider.setAttribute("aria-label", t("as_of_slider"));
+  // Even the same value, set again, would make a field forget what is being typed into it.
+  setChanged(field, { min: coverage?.first || EARLIEST, max: today() });
+  Object.assign(slider, { min: toNumber(field.min), max: toNumber(today()) });
+  back.textContent = t("today");
+  back.hidden = !state.asOf;
+  if (isSliding) return;
+  slider.value = toNumber(chosen);
+  slider.setAttribute("aria-valuetext", day(chosen));
+  if (!isTyping) setChanged(field, { value: chosen });
+}
+
+function setChanged(node, values) {
+  for (const [name, value] of Object.entries(values)) if (node[name] !== value) node[name] = value;
 }
 
 // ---------------------------------------------------------------- filters
 
-function drawFilters(isOpen) {
+function makeFilters() {
+  parts.summary = el("summary", { id: "filters-summary" });
+  parts.facets = el("div", { className: "items facets", id: "facets" });
+  return makeMenu({ id: "filters" }, parts.summary, parts.facets);
+}
+
+function drawFilters() {
   const chosen = FACETS.reduce((sum, name) => sum + state.filters[name].length, 0);
-  const box = el("details", { id: "filters", className: "menu", open: Boolean(isOpen) },
-    el("summary", { id: "filters-summary", textContent: chosen ? t("filters_count", { count: chosen }) : t("filters") }),
-    el("div", { className: "items facets" },
-      el("p", { className: "count", role: "status", textContent: coverage ? t("documents_left", { count: coverage.documents }) : "" }),
-      FACETS.map(drawFacet),
-      chosen ? button(t("clear_filters"), clearFilters, { className: "quiet" }) : null));
-  box.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || !box.open) return;
-    event.preventDefault();
-    box.open = false;
-    box.querySelector("summary").focus();
-  });
-  return box;
+  parts.summary.textContent = chosen ? t("filters_count", { count: chosen }) : t("filters");
+  refill(parts.facets,
+    failed ? el("p", { className: "failed", textContent: failed.message }) : null,
+    el("p", { className: "count", textContent: coverage ? t("documents_left", { count: coverage.documents }) : t("loading") }),
+    FACETS.map(drawFacet),
+    chosen ? button(t("clear_filters"), () => {
+      clearFilters();
+      parts.summary.focus();
+    }, { className: "quiet" }) : null);
 }
 
 function drawFacet(facet) {
   const values = coverage?.facets[facet] || [];
   return el("fieldset", {}, el("legend", { textContent: t(`facet_${facet}`) }),
-    el("div", { className: "values" }, values.map((item) => {
+    el("div", { className: "values", id: `values-${facet}` }, values.map((item) => {
       const id = `facet-${facet}-${item.value}`;
       return el("label", { for: id, className: item.count ? "" : "none" },
         el("input", { type: "checkbox", id, checked: state.filters[facet].includes(item.value), on: { change: () => toggleFilter(facet, item.value) } }),
-        " ", labelOf(facet, item.value, item), " ", el("span", { className: "count", textContent: item.count }));
+        " ", labelOf(facet, item.value), " ", el("span", { className: "count", textContent: item.count }));
     })));
 }
 
-function labelOf(facet, value, item) {
+function labelOf(facet, value) {
   if (facet !== "issuer") return word(facet, value);
-  const found = item || coverage?.facets.issuer.find((each) => each.value === value);
-  const name = currentLanguage() === "zh" ? found?.name_zh : found?.name;
-  return name && name !== value ? `${value} · ${name}` : value;
+  const name = issuerName(value);
+  return name === value ? value : `${value} · ${name}`;
 }
 
 /** What restricts the answers at the moment, each with a way to lift it; always in sight. */
 function drawChips() {
-  const chips = FACETS.flatMap((facet) => state.filters[facet].map((value) =>
-    button(`${t(`facet_${facet}`)}: ${word(facet, value)} ×`, () => toggleFilter(facet, value), {
-      className: "chip", "aria-label": t("lift_filter", { filter: `${t(`facet_${facet}`)} ${word(facet, value)}` }),
-    })));
-  if (state.asOf) {
-    chips.unshift(button(`${t("as_of")}: ${day(state.asOf)} ×`, () => update({ asOf: "" }), {
-      className: "chip", "aria-label": t("lift_filter", { filter: t("as_of") }),
-    }));
-  }
-  return chips.length ? el("div", { className: "chips", role: "group", "aria-label": t("active_filters") }, chips) : null;
+  const wanted = FACETS.flatMap((facet) => state.filters[facet].map((value) => ({
+    label: `${t(`facet_${facet}`)}: ${facet === "issuer" ? value : word(facet, value)}`, lift: () => toggleFilter(facet, value), key: `${facet} ${value}`,
+  })));
+  if (state.asOf) wanted.unshift({ label: `${t("as_of")}: ${day(state.asOf)}`, lift: () => update({ asOf: "" }), key: "as_of" });
+  parts.active.setAttribute("aria-label", t("active_filters"));
+  parts.active.hidden = !wanted.length;
+  refill(parts.active, wanted.map(({ label, lift, key }, at) => button(`${label} ×`, () => {
+    lift();
+    const chips = parts.active.querySelectorAll("button");
+    focusOn(chips[Math.min(at, chips.length - 1)] || parts.summary);
+  }, { className: "chip", "data-key": key, "aria-label": t("lift_filter", { filter: label }) })));
 }
 
 // ---------------------------------------------------------------- who writes
 
-function drawMode() {
-  const choice = el("select", { id: "mode", on: { change: (event) => update({ mode: event.target.value }) } },
-    MODES.map((mode) => el("option", { value: mode, textContent: t(`mode_${mode}`), selected: state.mode === mode, disabled: mode === "generative" && writer === null })));
-  return el("div", { className: "mode" },
-    el("label", { for: "mode", textContent: t("mode") }), choice,
-    el("span", { className: "model", textContent: writer ? t("model_is_set", { model: writer }) : writer === null ? t("model_is_not_set") : "" }));
+function makeMode() {
+  parts.mode = el("select", { id: "mode", on: { change: () => update({ mode: parts.mode.value }) } }, MODES.map((mode) => el("option", { value: mode })));
+  parts.modeLabel = el("label", { for: "mode" });
+  parts.model = el("span", { className: "model" });
+  return el("div", { className: "mode" }, parts.modeLabel, parts.mode, parts.model);
 }
 
-document.addEventListener("click", (event) => {
-  document.querySelectorAll("details.menu[open]").forEach((menu) => {
-    if (!menu.contains(event.target) && event.target.isConnected) menu.open = false;
-  });
-});
+function drawMode() {
+  parts.modeLabel.textContent = t("mode");
+  for (const option of parts.mode.options) {
+    option.textContent = t(`mode_${option.value}`);
+    option.disabled = option.value === "generative" && writer === null;
+  }
+  parts.mode.value = state.mode;
+  parts.model.textContent = writer ? t("model_is_set", { model: writer }) : writer === null ? t("model_is_not_set") : "";
+}

@@ -1,121 +1,178 @@
 // What there is to answer from: search, list, the map of what is covered and what is not, and files of the reader's own.
 
-import { get, post, postForm } from "./api.js";
+import { get, onRefresh, post, postForm, refresh } from "./api.js";
 import { statusBadge } from "./badges.js";
-import { button, debounce, el, refill } from "./dom.js";
 import { onCoverage } from "./controls.js";
+import { button, debounce, el, focusOn, refill } from "./dom.js";
+import { issuersOf, learnDocuments, titleById } from "./names.js";
 import { makeTab } from "./shell.js";
-import { openDocument, titles } from "./source.js";
+import { openDocument } from "./source.js";
 import { filtersForBody, filtersForQuery, state, subscribe } from "./state.js";
 import { day, onLanguage, t, titleOf, word } from "./strings.js";
+import { drawFailure, fault, say } from "./telling.js";
 
 const PAGE = 50;
+const PASSAGES = 20;
+const PASSAGE_CHARACTERS = 320;
+const MAP_ROWS = 16;         // topics that the map shows at first
+const FIRST_YEAR = 2020;     // earlier quarters hold single laws, which the list shows
+
 let section;
+let parts;
 let coverage = null;
 let query = "";
-let quarter = null;    // {topic, from, to, label} chosen on the map
-let listed = [];
-let total = 0;
+let quarter = null;          // {topic, name, from, to} chosen on the map
+let found = { kind: "none" };
 let asked = 0;
+let showsAllTopics = false;
 
 /** Makes the tab; it is filled when it is shown. */
 export function startCorpus() {
   section = makeTab("corpus");
-  const refresh = () => { if (state.tab === "corpus") load(); };
-  subscribe((_, changed) => { if (["tab", "filters", "asOf"].some((name) => changed.includes(name))) refresh(); });
-  onLanguage(() => { if (section.firstChild) draw(); });
-  onCoverage((found) => {
-    coverage = found;
-    if (section.firstChild && state.tab === "corpus") drawMap();
+  parts = makeParts();
+  section.append(parts.head, parts.search, parts.found, parts.map, parts.upload);
+  const load = () => { if (state.tab === "corpus") read(); };
+  subscribe((_, changed) => { if (["tab", "filters", "asOf"].some((name) => changed.includes(name))) load(); });
+  onRefresh(load);
+  onCoverage((counted) => {
+    coverage = counted;
+    drawMap();
   });
-  refresh();
+  onLanguage(draw);
+  load();
 }
 
-async function load() {
-  if (!section.firstChild) draw();
+/** Parts that last: what is typed into them, or chosen in them, outlives every redrawing. */
+function makeParts() {
+  const input = el("input", { type: "search", id: "corpus-search", maxLength: 2000 });
+  const searchLabel = el("label", { for: "corpus-search" });
+  input.addEventListener("input", debounce(() => {
+    query = input.value.trim();
+    read();
+  }, 350));
+  const files = el("input", { type: "file", id: "files", multiple: true });
+  const key = el("input", { type: "password", id: "upload-key", autocomplete: "off" });
+  const send = button("", () => addFiles(), { id: "upload-send" });
+  return {
+    head: el("header", { className: "tab-head" }),
+    search: el("p", { className: "search" }, searchLabel, input), input, searchLabel,
+    found: el("section", { className: "found" }),
+    map: el("section", { className: "map" }),
+    upload: el("section", { className: "upload" }),
+    files, key, send, results: el("div", { className: "results" }),
+  };
+}
+
+function draw() {
+  refill(parts.head, el("h2", { textContent: t("tab_corpus") }), el("p", { textContent: t("corpus_hint") }));
+  parts.searchLabel.textContent = t("search");
+  parts.input.placeholder = t("search_hint");
+  parts.send.textContent = t("upload");
+  refill(parts.upload, el("h3", { textContent: t("upload_title") }), el("p", { textContent: t("upload_hint") }),
+    el("p", {}, el("label", { for: "files", textContent: t("files") }), parts.files,
+      el("label", { for: "upload-key", textContent: t("upload_key") }), parts.key, parts.send), parts.results);
+  drawFound();
   drawMap();
-  listed = [];
-  await more();
+  drawResults();
 }
 
-/** The next page of the list, or what the search finds. */
-async function more() {
+// ---------------------------------------------------------------- list and search
+
+/** Documents from the first on, or what the search finds. */
+async function read() {
   const request = ++asked;
-  const place = section.querySelector(".found");
-  place.setAttribute("aria-busy", "true");
+  const wanted = query;
+  parts.found.setAttribute("aria-busy", "true");
   try {
-    if (query) {
-      const { passages } = await post("/v1/search", { query, top_k: 20, as_of: state.asOf || null, filters: { ...filtersForBody(), ...ofQuarter() } });
-      if (request === asked) refill(place, ...drawPassages(passages));
-      return;
-    }
-    const wanted = filtersForQuery();
-    for (const [name, value] of Object.entries(ofQuarter())) [value].flat().forEach((each) => wanted.append(name, each));
-    wanted.set("limit", PAGE);
-    wanted.set("offset", listed.length);
-    const page = await get("/v1/documents", wanted);
+    const next = wanted ? await searchPassages(wanted) : await readPage(0);
     if (request !== asked) return;
-    listed.push(...page.documents);
-    total = page.total;
-    refill(place, ...drawList());
+    found = next;
+    say(found.kind === "passages" ? t("passages_found", { count: found.passages.length }) : t("documents_left", { count: found.total }));
   } catch (error) {
-    if (request === asked) refill(place, el("p", { className: "failed", role: "alert", textContent: error.message }));
-  } finally {
-    if (request === asked) place.removeAttribute("aria-busy");
+    if (request !== asked) return;
+    found = { kind: "failed", error };
+  }
+  parts.found.removeAttribute("aria-busy");
+  drawFound();
+}
+
+async function searchPassages(wanted) {
+  const filters = filtersForBody();
+  if (quarter) Object.assign(filters, { topic: [quarter.topic], published_from: quarter.from, published_to: quarter.to });
+  const { passages } = await post("/v1/search", { query: wanted, top_k: PASSAGES, as_of: state.asOf || null, filters });
+  return { kind: "passages", passages };
+}
+
+async function readPage(offset) {
+  const wanted = filtersForQuery();
+  if (quarter) {
+    wanted.set("topic", quarter.topic); // one of the topics chosen, if some are: the map shows no others
+    wanted.set("published_from", quarter.from);
+    wanted.set("published_to", quarter.to);
+  }
+  wanted.set("limit", PAGE);
+  wanted.set("offset", offset);
+  const page = await get("/v1/documents", wanted);
+  learnDocuments(page.documents);
+  return { kind: "documents", documents: page.documents, total: page.total };
+}
+
+async function readMore() {
+  const request = ++asked;
+  const { documents } = found;
+  try {
+    const next = await readPage(documents.length);
+    if (request !== asked) return;
+    found = { ...next, documents: [...documents, ...next.documents] };
+    drawFound();
+    focusOn(parts.found.querySelectorAll(".documents button")[documents.length] || parts.found);
+  } catch (error) {
+    if (request === asked) parts.found.append(drawFailure(error, readMore));
   }
 }
 
-const ofQuarter = () => (quarter ? { topic: [quarter.topic], published_from: quarter.from, published_to: quarter.to } : {});
-
-function draw() {
-  const search = el("input", { type: "search", id: "corpus-search", value: query, placeholder: t("search_hint"), maxLength: 2000 });
-  search.addEventListener("input", debounce(() => {
-    query = search.value.trim();
-    listed = [];
-    more();
-  }, 350));
-  refill(section,
-    el("header", { className: "tab-head" }, el("h2", { textContent: t("tab_corpus") }), el("p", { textContent: t("corpus_hint") })),
-    el("p", { className: "search" }, el("label", { for: "corpus-search", textContent: t("search") }), search),
-    el("div", { className: "found", role: "region", "aria-live": "polite", "aria-label": t("found") }),
-    el("section", { className: "map", "aria-label": t("coverage") }),
-    drawUpload());
-  refill(section.querySelector(".found"), ...(query ? [] : drawList()));
-  drawMap();
+function drawFound() {
+  parts.found.setAttribute("aria-label", t("found"));
+  const chip = quarter ? button(`${nameOf(quarter)} ×`, () => {
+    chooseQuarter(null);
+    focusOn(parts.found);
+  }, { className: "chip", "aria-label": t("lift_filter", { filter: nameOf(quarter) }) }) : null;
+  if (found.kind === "none") refill(parts.found, el("p", { className: "count", textContent: t("loading") }));
+  else if (found.kind === "failed") refill(parts.found, chip && el("p", {}, chip), drawFailure(found.error, read));
+  else if (found.kind === "passages") refill(parts.found, el("p", { className: "count" }, t("passages_found", { count: found.passages.length }), " ", chip || ""), drawPassages(found.passages));
+  else refill(parts.found, el("p", { className: "count" }, t("documents_left", { count: found.total }), " ", chip || ""), drawList());
 }
 
 function drawList() {
-  const rows = listed.map((doc) => {
-    titles.set(doc.id, titleOf(doc));
-    return el("li", {},
-      el("time", { textContent: day(doc.published), dateTime: doc.published || "" }),
-      el("button", { type: "button", className: "link", textContent: titleOf(doc), on: { click: (event) => openDocument(doc.id, { opener: event.target }) } }),
-      el("span", { className: "facts", textContent: [word("kind", doc.kind), doc.issuer.join(", "), word("language", doc.language)].filter(Boolean).join(" · ") }),
-      statusBadge(doc.status));
-  });
+  if (!found.total) return el("p", { textContent: t("nothing_left") });
   return [
-    el("p", { className: "count" }, t("documents_left", { count: total }), quarter ? [" ", button(`${quarter.label} ×`, () => chooseQuarter(null), { className: "chip" })] : ""),
-    total ? el("ol", { className: "documents" }, rows) : el("p", { textContent: t("nothing_left") }),
-    listed.length < total ? button(t("more"), more, { className: "quiet" }) : null,
-  ].filter(Boolean);
+    el("ol", { className: "documents", id: "corpus-documents" }, found.documents.map((doc) => el("li", {},
+      el("time", { textContent: day(doc.published), dateTime: doc.published || "" }),
+      openButton(doc.id, titleOf(doc)),
+      el("span", { className: "facts", textContent: [word("kind", doc.kind), issuersOf(doc.issuer), word("language", doc.language)].filter(Boolean).join(" · ") }),
+      statusBadge(doc.status)))),
+    found.documents.length < found.total ? button(t("more"), readMore, { className: "quiet", id: "corpus-more" }) : null,
+  ];
 }
 
+const openButton = (id, label, span = {}) => el("button", {
+  type: "button", className: "link", textContent: label, "data-key": `corpus ${id} ${span.start ?? ""}`,
+  on: { click: (event) => openDocument(id, { ...span, opener: event.currentTarget }) },
+});
+
 function drawPassages(passages) {
-  if (!passages.length) return [el("p", { textContent: t("nothing_left") })];
-  return [el("ol", { className: "passages" }, passages.map((item) => el("li", {},
-    el("button", {
-      type: "button", className: "link", textContent: titles.get(item.document_id) || item.document_id,
-      on: { click: (event) => openDocument(item.document_id, { start: item.start, end: item.end, opener: event.target }) },
-    }),
+  if (!passages.length) return el("p", { textContent: t("nothing_left") });
+  return el("ol", { className: "passages" }, passages.map((item) => el("li", {},
+    openButton(item.document_id, titleById(item.document_id), { start: item.start, end: item.end }),
     el("span", { className: "facts", textContent: ` ${item.locator}` }),
-    el("p", { textContent: item.text.length > 320 ? `${item.text.slice(0, 320)}…` : item.text }))))];
+    el("p", { textContent: item.text.length > PASSAGE_CHARACTERS ? `${item.text.slice(0, PASSAGE_CHARACTERS)}…` : item.text }))));
 }
 
 // ---------------------------------------------------------------- the map
 
 function drawMap() {
-  const place = section.querySelector(".map");
-  if (!place || !coverage) return;
+  if (!coverage) return;
+  parts.map.setAttribute("aria-label", t("coverage"));
   const counts = new Map();
   const topics = new Map();
   for (const cell of coverage.cells) {
@@ -125,19 +182,29 @@ function drawMap() {
     counts.set(key, held);
     topics.set(cell.topic, (topics.get(cell.topic) || 0) + cell.count);
   }
+  const chosen = state.filters.topic;
   const quarters = allQuarters(coverage.cells.map((cell) => cell.quarter));
-  const rows = [...topics].sort((one, other) => other[1] - one[1]).slice(0, 16).map(([topic]) => topic);
-  const gaps = coverage.gaps.filter((gap) => rows.includes(gap.topic));
-  refill(place,
-    el("h3", { textContent: t("coverage") }), el("p", { textContent: t("coverage_hint") }),
-    el("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": t("coverage") }, el("table", {},
+  const ordered = [...topics].sort((one, other) => other[1] - one[1]).map(([topic]) => topic).filter((topic) => !chosen.length || chosen.includes(topic));
+  const rows = showsAllTopics ? ordered : ordered.slice(0, MAP_ROWS);
+  const gaps = coverage.gaps.filter((gap) => ordered.includes(gap.topic));
+  const isOpen = parts.map.querySelector(".gaps")?.open;
+  refill(parts.map,
+    el("h3", { textContent: t("coverage") }), el("p", { textContent: t("coverage_hint") }), drawPhaseKey(),
+    el("div", { className: "scroll", id: "map-scroll", tabIndex: 0, role: "region", "aria-label": t("coverage") }, el("table", {},
       el("thead", {}, el("tr", {}, el("th", { scope: "col", textContent: t("facet_topic") }),
         quarters.map((name) => el("th", { scope: "col", textContent: name.endsWith("Q1") ? name.slice(0, 4) : "", "aria-label": name })))),
       el("tbody", {}, rows.map((topic) => el("tr", {}, el("th", { scope: "row", textContent: word("topic", topic) }),
         quarters.map((name) => drawCell(topic, name, counts.get(`${topic} ${name}`)))))))),
-    el("details", { className: "gaps" }, el("summary", { textContent: t("gaps", { count: gaps.length }) }),
-      el("ul", {}, gaps.slice(0, 60).map((gap) => el("li", { textContent: t("gap", { topic: word("topic", gap.topic), from: gap.from, to: gap.to }) })))));
+    ordered.length > MAP_ROWS ? button(showsAllTopics ? t("fewer_topics") : t("all_topics", { count: ordered.length }), () => {
+      showsAllTopics = !showsAllTopics;
+      drawMap();
+    }, { className: "quiet", id: "map-topics", "aria-expanded": String(showsAllTopics) }) : null,
+    el("details", { className: "gaps", open: Boolean(isOpen) }, el("summary", { textContent: t("gaps", { count: gaps.length }), id: "map-gaps" }),
+      el("ul", {}, gaps.map((gap) => el("li", { textContent: t("gap", { topic: word("topic", gap.topic), from: gap.from, to: gap.to }) })))));
 }
+
+const drawPhaseKey = () => el("p", { className: "legend" }, ["crackdown", "rectification", "turn", "courting", "none"].map((phase) =>
+  el("span", {}, el("span", { className: `dot ${phase}` }), ` ${word("phase", phase)}`)));
 
 function drawCell(topic, name, held) {
   if (!held) return el("td", { className: "none" });
@@ -145,19 +212,21 @@ function drawCell(topic, name, held) {
   const count = Object.values(held).reduce((sum, each) => sum + each, 0);
   const label = t("cell", { topic: word("topic", topic), quarter: name, count, phase: word("phase", phase) });
   return el("td", {}, el("button", {
-    type: "button", className: `cell ${phase} n${Math.min(count, 4)}`, textContent: count, title: label, "aria-label": label,
-    on: { click: () => chooseQuarter({ topic, ...daysOf(name), label: `${word("topic", topic)}, ${name}` }) },
+    type: "button", className: `cell ${phase}`, textContent: count, title: label, "aria-label": label, "data-key": `cell ${topic} ${name}`,
+    on: { click: () => chooseQuarter({ topic, name, ...daysOf(name) }) },
   }));
 }
 
-function chooseQuarter(chosen) {
+const nameOf = ({ topic, name }) => `${word("topic", topic)}, ${name}`;
+
+async function chooseQuarter(chosen) {
   quarter = chosen;
-  listed = [];
-  more().then(() => section.querySelector(".found").scrollIntoView({ block: "nearest" }));
+  await read();
+  parts.found.scrollIntoView({ block: "nearest" });
 }
 
 function allQuarters(seen) {
-  const numbers = seen.map((name) => Number(name.slice(0, 4)) * 4 + Number(name.slice(-1)) - 1).filter((number) => number >= 2020 * 4);
+  const numbers = seen.map((name) => Number(name.slice(0, 4)) * 4 + Number(name.slice(-1)) - 1).filter((number) => number >= FIRST_YEAR * 4);
   if (!numbers.length) return [];
   const first = Math.min(...numbers);
   return Array.from({ length: Math.max(...numbers) - first + 1 }, (_, index) => `${Math.floor((first + index) / 4)} Q${((first + index) % 4) + 1}`);
@@ -171,37 +240,43 @@ function daysOf(name) {
 
 // ---------------------------------------------------------------- files of the reader's own
 
-function drawUpload() {
-  const files = el("input", { type: "file", id: "files", multiple: true });
-  const key = el("input", { type: "password", id: "upload-key", autocomplete: "off" });
-  const results = el("div", { role: "status", className: "results" });
-  const send = button(t("upload"), async () => {
-    if (!files.files.length) return;
-    const form = new FormData();
-    for (const file of files.files) form.append("files", file);
-    send.disabled = true;
-    results.textContent = t("uploading");
-    try {
-      const { results: found } = await postForm("/v1/documents", form, key.value.trim());
-      refill(results, drawResults(found));
-      listed = [];
-      more();
-    } catch (error) {
-      refill(results, el("p", { className: "failed", role: "alert", textContent: error.status === 401 || error.status === 403 ? t("upload_needs_key") : error.message }));
-    } finally {
-      send.disabled = false;
-    }
-  });
-  return el("section", { className: "upload" }, el("h3", { textContent: t("upload_title") }), el("p", { textContent: t("upload_hint") }),
-    el("p", {}, el("label", { for: "files", textContent: t("files") }), files,
-      el("label", { for: "upload-key", textContent: t("upload_key") }), key, send), results);
+let taken = null;   // {results}, {error} or {isBusy} of the last files
+
+async function addFiles() {
+  if (!parts.files.files.length) {
+    taken = { error: fault("files_empty") };
+    drawResults();
+    return;
+  }
+  const form = new FormData();
+  for (const file of parts.files.files) form.append("files", file);
+  parts.send.disabled = true;
+  taken = { isBusy: true };
+  drawResults();
+  try {
+    const { results } = await postForm("/v1/documents", form, parts.key.value.trim());
+    taken = { results };
+    say(results.map((item) => `${item.source}: ${word("outcome", item.outcome)}`).join(". "));
+    refresh(); // lists, counts, map and timeline hold the new documents too
+  } catch (error) {
+    taken = { error };
+  } finally {
+    parts.send.disabled = false;
+  }
+  drawResults();
+  focusOn(parts.send);
 }
 
-function drawResults(found) {
-  return el("table", {}, el("thead", {}, el("tr", {}, ["file", "outcome", "document"].map((name) => el("th", { scope: "col", textContent: t(`col_${name}`) })))),
-    el("tbody", {}, found.map((item) => el("tr", { className: item.outcome },
-      el("td", { textContent: item.source }), el("td", { textContent: word("outcome", item.outcome) + (item.reason ? `: ${item.reason}` : "") }),
-      el("td", {}, item.document_id ? el("button", {
-        type: "button", className: "link", textContent: item.document_id, on: { click: (event) => openDocument(item.document_id, { opener: event.target }) },
-      }) : null)))));
+function drawResults() {
+  if (!taken) return;
+  if (taken.isBusy) refill(parts.results, el("p", { className: "count", textContent: t("uploading") }));
+  else if (taken.error) {
+    const needsKey = [401, 403].includes(taken.error.status);
+    refill(parts.results, drawFailure(needsKey ? fault("upload_needs_key") : taken.error));
+  } else refill(parts.results, drawOutcomes(taken.results));
 }
+
+const drawOutcomes = (results) => el("table", {}, el("thead", {}, el("tr", {}, ["file", "outcome", "document"].map((name) => el("th", { scope: "col", textContent: t(`col_${name}`) })))),
+  el("tbody", {}, results.map((item) => el("tr", { className: item.outcome },
+    el("td", { textContent: item.source }), el("td", { textContent: word("outcome", item.outcome) + (item.reason ? `: ${item.reason}` : "") }),
+    el("td", {}, item.document_id ? openButton(item.document_id, item.document_id) : null)))));

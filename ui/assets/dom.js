@@ -20,7 +20,7 @@ function setAll(node, properties) {
   for (const [name, value] of Object.entries(properties)) {
     if (value === null || value === undefined) continue;
     if (name === "on") for (const [event, run] of Object.entries(value)) node.addEventListener(event, run);
-    else if (/^(aria-|data-)/.test(name) || ["role", "for", "lang", "list", "style"].includes(name)) node.setAttribute(name, value);
+    else if (/^(aria-|data-)/.test(name) || ["role", "for", "lang", "style"].includes(name)) node.setAttribute(name, value);
     else node[name] = value;
   }
 }
@@ -30,10 +30,29 @@ export function button(label, run, properties = {}) {
   return el("button", { type: "button", textContent: label, on: { click: run }, ...properties });
 }
 
-/** Puts `children` in the place of what a node holds; what is null or false is left out. */
+/**
+ * Puts `children` in the place of what a node holds; what is null or false is left out. The focus stays on the part with the
+ * same `id` or `data-key`, or goes to the node where there is none, and such parts stay scrolled as they were.
+ */
 export function refill(node, ...children) {
+  const active = node !== document.activeElement && node.contains(document.activeElement) ? document.activeElement : null;
+  const wanted = active && keyOf(active);
+  const scrolled = [...node.querySelectorAll("[id], [data-key]")].filter((part) => part.scrollTop || part.scrollLeft)
+    .map((part) => [keyOf(part), part.scrollTop, part.scrollLeft]);
   node.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  for (const [key, top, left] of scrolled) node.querySelector(key)?.scrollTo(left, top);
+  if (!active || document.activeElement === active) return;
+  const next = active.isConnected ? active : wanted && node.querySelector(wanted);
+  focusOn(next || node);
 }
+
+/** Focus a node that need not be in the tab order; the page does not scroll. */
+export function focusOn(node) {
+  if (node.tabIndex < 0 && !node.hasAttribute("tabindex")) node.tabIndex = -1;
+  node.focus({ preventScroll: true });
+}
+
+const keyOf = (node) => (node.id ? `#${CSS.escape(node.id)}` : node.dataset?.key ? `[data-key="${CSS.escape(node.dataset.key)}"]` : "");
 
 /** A link to the original of a document, or nothing where it has none that a browser may follow. */
 export function outsideLink(url, label) {
@@ -53,6 +72,27 @@ export function debounce(run, wait = 200) {
     clearTimeout(timer);
     timer = setTimeout(() => run(...values), wait);
   };
+}
+
+/** Puts a text, or what will be one, on the clipboard; throws where the browser allows no way. */
+export async function copyText(text) {
+  if (navigator.clipboard?.write && window.ClipboardItem) {
+    try {
+      // Safari wants to be asked within the click, before the text is there.
+      const made = Promise.resolve(text).then((words) => new Blob([words], { type: "text/plain" }));
+      await navigator.clipboard.write([new ClipboardItem({ "text/plain": made })]);
+      return;
+    } catch { /* not allowed, or no text came: the old way says which */ }
+  }
+  // Pages that come over plain HTTP have no clipboard but this.
+  const box = el("textarea", { value: await text, className: "unseen", "aria-hidden": "true" });
+  const focused = document.activeElement;
+  document.body.append(box);
+  box.select();
+  const isDone = document.execCommand("copy");
+  box.remove();
+  focused?.focus({ preventScroll: true });
+  if (!isDone) throw new Error();
 }
 
 /** Hands a file to the reader. */

@@ -1,10 +1,11 @@
 // How good the answers are: the latest scores of the evaluation suite, beside the usual choices, in plain words.
 
-import { get } from "./api.js";
+import { get, onRefresh } from "./api.js";
 import { el, refill } from "./dom.js";
 import { makeTab } from "./shell.js";
 import { state, subscribe } from "./state.js";
 import { currentLanguage, day, onLanguage, t } from "./strings.js";
+import { drawFailure } from "./telling.js";
 
 let section;
 let found = null;
@@ -18,10 +19,11 @@ export function startQuality() {
       found = await get("/v1/quality");
       draw();
     } catch (error) {
-      refill(section, el("p", { className: "failed", role: "alert", textContent: error.message }));
+      refill(section, drawFailure(error, show));
     }
   };
   subscribe((_, changed) => { if (changed.includes("tab")) show(); });
+  onRefresh(show);
   onLanguage(() => { if (found) draw(); });
   show();
 }

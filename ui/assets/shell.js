@@ -1,6 +1,7 @@
 // The head of the page: its name, the tabs, language and theme.
 
 import { button, el, refill, roveFocus } from "./dom.js";
+import { keep, kept } from "./kept.js";
 import { state, subscribe, TABS, update } from "./state.js";
 import { currentLanguage, onLanguage, setLanguage, t } from "./strings.js";
 
@@ -10,17 +11,21 @@ let bar;
 /** Makes the head, and shows the tab of the address. */
 export function startShell() {
   const masthead = document.querySelector("#masthead");
-  applyTheme(localStorage.getItem(KEPT));
+  applyTheme(kept(KEPT));
   bar = el("div", { id: "bar", className: "bb" });
   masthead.append(bar);
   onLanguage(draw);
   subscribe((_, changed) => { if (changed.includes("tab")) showTab(); });
   showTab();
   // What is left of the window below the head is the conversation's.
-  const measure = () => document.documentElement.style.setProperty("--head", `${Math.ceil(document.querySelector("#desk").getBoundingClientRect().top + scrollY)}px`);
+  const measure = () => {
+    const { style } = document.documentElement;
+    style.setProperty("--head", `${Math.ceil(document.querySelector("#desk").getBoundingClientRect().top + scrollY)}px`);
+    style.setProperty("--active", `${document.querySelector("#active")?.offsetHeight || 0}px`);
+  };
   const observer = new ResizeObserver(measure);
   observer.observe(masthead);
-  observer.observe(document.querySelector("#controls") || masthead);
+  document.querySelectorAll("#controls, #active").forEach((part) => observer.observe(part));
   measure();
 }
 
@@ -45,9 +50,8 @@ function draw() {
     }),
     button(isDark ? "☀" : "☾", () => {
       applyTheme(isDark ? "light" : "dark");
-      localStorage.setItem(KEPT, isDark ? "light" : "dark");
+      keep(KEPT, isDark ? "light" : "dark");
       draw();
-      document.querySelector("#switch-theme").focus();
     }, { id: "switch-theme", className: "quiet", "aria-label": isDark ? t("light") : t("dark") })));
 }
 

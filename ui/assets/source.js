@@ -2,31 +2,34 @@
 
 import { get, post } from "./api.js";
 import { statusBadge } from "./badges.js";
-import { button, el, outsideLink, refill } from "./dom.js";
+import { button, el, focusOn, outsideLink, refill, slice } from "./dom.js";
+import { issuerName, onNames, titleById } from "./names.js";
 import { state, subscribe, update } from "./state.js";
-import { day, onLanguage, t, titleOf, word } from "./strings.js";
+import { day, onLanguage, quotedTitle, t, titleOf, word } from "./strings.js";
+import { drawFailure, say } from "./telling.js";
 
-let shown = null;   // what is open: {doc, citation, answer, opener}
+const VERSIONS = ["drafts", "amends", "supersedes"];
+
+let shown = null;   // what is open: {doc, citation, answer, span}
+let opener = null;  // what opened it, and gets the focus back
 let asking = 0;     // the newest request wins
 let askAbout = () => {};
 
 /** `ask(question)` asks in the chat. */
 export const onAsk = (ask) => { askAbout = ask; };
 
-/** Ask in the chat. */
-export const ask = (question) => askAbout(question);
-
 /** Open the document of a citation at the quoted words. */
-export const openCitation = (citation, answer, opener) =>
-  open({ id: citation.document.id, citation, answer, opener, asOf: answer?.as_of });
+export const openCitation = (citation, answer, from) =>
+  open({ id: citation.document.id, citation, answer, asOf: answer?.as_of }, from);
 
-/** Open a document, at the characters `start` to `end` if given. */
-export const openDocument = (id, { start, end, opener } = {}) =>
-  open({ id, opener, asOf: state.asOf, span: start === undefined ? null : { start, end } });
+/** Open a document, at the characters `start` to `end` if given, as it stands on the day asked about. */
+export const openDocument = (id, { start, end, opener: from } = {}) =>
+  open({ id, asOf: state.asOf, span: start === undefined ? null : { start, end } }, from);
 
-async function open({ id, citation = null, answer = null, opener = null, asOf = null, span = null }) {
+async function open({ id, citation = null, answer = null, asOf = null, span = null }, from, { keepsFocus = false } = {}) {
   const request = ++asking;
-  setExpanded(opener);
+  opener = from || opener;
+  setExpanded();
   const section = place();
   section.setAttribute("aria-busy", "true");
   document.body.classList.add("source-open");
@@ -34,16 +37,29 @@ async function open({ id, citation = null, answer = null, opener = null, asOf = 
     const query = asOf ? new URLSearchParams({ as_of: asOf }) : undefined;
     const doc = await get(`/v1/documents/${encodeURIComponent(id)}`, query);
     if (request !== asking) return;
-    shown = { doc, citation, answer, opener, span: citation || span };
+    shown = { doc, citation, answer, span: citation ? locate(doc, citation) : span };
     draw();
-    section.focus({ preventScroll: true });
+    showHit();
+    // Who steps from citation to citation stays on the button, as long as there is a next one.
+    if (!keepsFocus || section.contains(document.activeElement) === false || document.activeElement.disabled) focusOn(section);
+    if (keepsFocus && citation) say(citation.quote);
   } catch (error) {
     if (request !== asking) return;
-    refill(section, closeButton(), el("p", { className: "failed", role: "alert", textContent: t("source_failed", { reason: error.message }) }),
-      button(t("try_again"), () => open({ id, citation, answer, opener, asOf, span })));
+    shown = null;
+    refill(section, closeButton(), drawFailure({ message: t("source_failed", { reason: error.message }) },
+      () => open({ id, citation, answer, asOf, span }, from)));
   } finally {
-    section.removeAttribute("aria-busy");
+    if (request === asking) section.removeAttribute("aria-busy");
   }
+}
+
+/** Where the quoted words stand in the text as it is now: the text may have been replaced since the answer. */
+function locate(doc, { start, end, quote }) {
+  if (slice(doc.text, start, end) === quote) return { start, end };
+  const at = doc.text.indexOf(quote);
+  if (at < 0) return { start: -1, end: -1, hasGone: true };
+  const first = Array.from(doc.text.slice(0, at)).length;
+  return { start: first, end: first + Array.from(quote).length, hasMoved: true };
 }
 
 function place() {
@@ -58,36 +74,52 @@ function place() {
 /** Close the reader and give the focus back to what opened it. */
 export function closeSource({ withFocus = true } = {}) {
   asking += 1;
-  const opener = shown?.opener;
+  const from = currentOpener();
   shown = null;
-  setExpanded(null);
+  opener = null;
+  setExpanded();
   document.body.classList.remove("source-open");
   document.querySelector("#source")?.remove();
-  if (withFocus && opener?.isConnected) opener.focus();
+  if (withFocus && from) from.focus();
 }
 
-function setExpanded(opener) {
+/** What opened the reader, or what stands in its place since the page drew it anew. */
+function currentOpener() {
+  if (!opener || opener.isConnected) return opener;
+  const { key } = opener.dataset;
+  return key ? document.querySelector(`[data-key="${CSS.escape(key)}"]`) : null;
+}
+
+function setExpanded() {
   document.querySelectorAll(".cite.open").forEach((mark) => {
     mark.classList.remove("open");
     mark.setAttribute("aria-expanded", "false");
   });
-  if (!opener?.classList.contains("cite")) return;
-  opener.classList.add("open");
-  opener.setAttribute("aria-expanded", "true");
+  const mark = currentOpener();
+  if (!mark?.classList.contains("cite")) return;
+  mark.classList.add("open");
+  mark.setAttribute("aria-expanded", "true");
 }
 
-const closeButton = () => button("×", () => closeSource(), { className: "close", "aria-label": t("close") });
+const closeButton = () => button("×", () => closeSource(), { className: "close", id: "source-close", "aria-label": t("close") });
 
 function draw() {
   if (!shown) return;
   const { doc, citation, span } = shown;
   const section = place();
   section.setAttribute("aria-label", t("source"));
-  const body = el("div", { className: "document", lang: doc.language });
+  const body = el("div", { className: "document", lang: doc.language === "zh" ? "zh-CN" : doc.language });
   drawText(body, doc.text, span?.start ?? -1, span?.end ?? -1);
-  refill(section, el("div", { className: "title-bar" }, el("h2", { textContent: titleOf(doc) }), closeButton()), drawHead(doc, citation), drawSteps(), body, drawHistory(doc), drawEdges(doc), drawOrigins(doc));
+  refill(section,
+    el("div", { className: "title-bar" }, el("h2", { textContent: titleOf(doc) }), closeButton()),
+    drawHead(doc, citation), drawSteps(), drawChange(), body, drawFacts(doc), drawHistory(doc), drawEdges(doc), drawOrigins(doc));
+  setExpanded();
+}
+
+/** Scroll to the marked words. Only the panel scrolls: scrollIntoView would move the page as well. */
+function showHit() {
+  const section = place();
   const hit = section.querySelector("mark");
-  // Only the panel scrolls: scrollIntoView would move the page as well.
   if (hit) section.scrollTop += hit.getBoundingClientRect().top - section.getBoundingClientRect().top - section.clientHeight / 3;
   else section.scrollTop = 0;
 }
@@ -98,57 +130,60 @@ function drawHead(doc, citation) {
   const dates = [
     doc.effective_from && `${t("effective_from")} ${day(doc.effective_from)}`,
     doc.effective_to && `${t("effective_to")} ${day(doc.effective_to)}`,
-    doc.number,
   ].filter(Boolean);
-  const link = outsideLink(doc.url, t("open_original"));
   return el("header", {},
-    other ? el("p", { className: "title-zh", lang: other === doc.title ? "en" : "zh", textContent: other }) : null,
+    other ? el("p", { className: "title-zh", lang: other === doc.title ? "en" : "zh-CN", textContent: other }) : null,
     el("p", { className: "facts" },
       el("span", { className: "badge", textContent: word("kind", doc.kind) }), statusBadge(doc.status),
-      el("span", { textContent: [day(doc.published), doc.issuer.join(", "), citation?.locator].filter(Boolean).join(" · ") })),
+      el("span", { textContent: [day(doc.published), doc.issuer.map(issuerName).join(t("comma")), citation?.locator].filter(Boolean).join(" · ") })),
     dates.length ? el("p", { className: "facts", textContent: dates.join(" · ") }) : null,
     el("p", { className: "actions" },
-      link,
-      button(t("ask_about"), () => askAbout(t("ask_about_question", { title })), { className: "quiet" }),
-      doc.edges.some((edge) => ["drafts", "amends", "supersedes"].includes(edge.type))
-        ? button(t("compare_versions"), () => update({ tab: "compare", compare: pairOf(doc) }), { className: "quiet" }) : null));
+      outsideLink(doc.url, t("open_original")),
+      button(t("ask_about"), () => askAbout(t("ask_about_question", { title: quotedTitle(title) })), { className: "quiet", id: "source-ask" }),
+      doc.edges.some((edge) => VERSIONS.includes(edge.type))
+        ? button(t("compare_versions"), () => update({ tab: "compare", compare: pairOf(doc) }), { className: "quiet", id: "source-compare" }) : null));
 }
 
 /** The older and the newer of a document and the version it is linked with. */
 function pairOf(doc) {
-  const edge = doc.edges.find((item) => ["drafts", "amends", "supersedes"].includes(item.type));
+  const edge = doc.edges.find((item) => VERSIONS.includes(item.type));
   const isNewer = (edge.direction === "out") !== (edge.type === "drafts");
-  return { left: isNewer ? edge.document_id : doc.id, right: isNewer ? doc.id : edge.document_id, document: "", from: "", to: "" };
+  return { left: isNewer ? edge.document_id : doc.id, right: isNewer ? doc.id : edge.document_id, document: "", from: "", to: "", question: "" };
+}
+
+/** That the text is not as it was when it was quoted, and what it said then. */
+function drawChange() {
+  const { citation, span } = shown;
+  if (span?.hasMoved) return el("p", { className: "hint", textContent: t("text_moved") });
+  if (!span?.hasGone) return null;
+  return el("div", { className: "failed", role: "note" }, t("text_changed"), " ", el("q", { textContent: citation.quote }));
 }
 
 /** The neighbours of the citation in its answer, and what the reader thinks of it. */
 function drawSteps() {
   const { citation, answer } = shown;
   if (!citation || !answer) return null;
-  const step = (number, label) => {
+  const step = (number, label, id) => {
     const other = answer.citations.find((item) => item.number === number);
-    const made = button(label, () => {
-      const marks = shown.opener?.closest(".answer, .said")?.querySelectorAll(`.said button.cite[data-number="${number}"]`);
-      openCitation(other, answer, marks?.[0] || shown.opener);
-    }, { className: "quiet", disabled: !other });
-    return made;
+    return button(label, () => {
+      const mark = currentOpener()?.closest(".answer, .verdict, .said")?.querySelector(`button.cite[data-number="${number}"]`);
+      open({ id: other.document.id, citation: other, answer, asOf: answer.as_of }, mark, { keepsFocus: true });
+    }, { className: "quiet", disabled: !other, id });
   };
-  const rate = (rating, label) => {
-    const made = button(label, async () => {
-      try {
-        await post("/v1/feedback", { answer_id: answer.id, rating, citation: citation.number });
-        said.textContent = t("thanks");
-      } catch (error) {
-        said.textContent = error.message;
-      }
-    }, { className: "quiet" });
-    return made;
-  };
-  const said = el("span", { role: "status" });
+  const said = el("span", {});
+  const rate = (rating, label) => button(label, async () => {
+    try {
+      await post("/v1/feedback", { answer_id: answer.id, rating, citation: citation.number });
+      said.textContent = t("thanks");
+    } catch (error) {
+      said.textContent = error.message;
+    }
+    say(said.textContent);
+  }, { className: "quiet" });
   return el("div", { className: "steps" },
     el("nav", { "aria-label": t("citations") },
-      step(citation.number - 1, t("previous")), el("span", { textContent: t("citation_of", { number: citation.number, total: answer.citations.length }) }),
-      step(citation.number + 1, t("next"))),
+      step(citation.number - 1, t("previous"), "source-previous"), el("span", { textContent: t("citation_of", { number: citation.number, total: answer.citations.length }) }),
+      step(citation.number + 1, t("next"), "source-next")),
     answer.id ? el("p", { className: "rate" }, t("rate_citation"), " ", rate(1, t("yes")), rate(-1, t("no")), " ", said) : null);
 }
 
@@ -179,6 +214,25 @@ function drawLine(points, first, last, start, end) {
   return node;
 }
 
+// ---------------------------------------------------------------- what is known about a document
+
+/** Its metadata, as far as it has any. */
+function drawFacts(doc) {
+  const facts = [
+    ["phase", doc.phase && word("phase", doc.phase)],
+    ["topics", doc.topics.map((topic) => word("topic", topic)).join(t("comma"))],
+    ["companies", doc.companies.join(t("comma"))],
+    ["authority", word("authority", doc.authority)],
+    ["force", doc.force && word("force", doc.force)],
+    ["stage", doc.stage && word("stage", doc.stage)],
+    ["number", [doc.number, doc.number_zh].filter(Boolean).join(" · ")],
+    ["gone_since", doc.gone_since && day(doc.gone_since)],
+    ["document", doc.id],
+  ].filter(([, value]) => value);
+  return el("section", { className: "about" }, el("h3", { textContent: t("about") }),
+    el("dl", {}, facts.flatMap(([name, value]) => [el("dt", { textContent: t(`fact_${name}`) }), el("dd", { textContent: value })])));
+}
+
 function drawHistory(doc) {
   const history = doc.status_history || [];
   if (history.length < 2) return null;
@@ -197,10 +251,7 @@ function drawEdges(doc) {
 }
 
 /** A button that opens another document, by its title where the page knows it. */
-function documentButton(id) {
-  const made = button(titles.get(id) || id, () => openDocument(id, { opener: shown?.opener }), { className: "link" });
-  return made;
-}
+const documentButton = (id) => button(titleById(id), () => openDocument(id), { className: "link" });
 
 function drawOrigins(doc) {
   if (!doc.sources.length) return null;
@@ -210,13 +261,15 @@ function drawOrigins(doc) {
     doc.checked_on ? el("p", { textContent: t("checked_on", { date: day(doc.checked_on) }) }) : null);
 }
 
-/** Titles of documents by id, as far as a tab has listed them. */
-export const titles = new Map();
-
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && document.body.classList.contains("source-open") && !event.defaultPrevented) closeSource();
 });
 subscribe((_, changed) => {
   if (changed.includes("tab")) closeSource({ withFocus: false });
+  else if (changed.includes("asOf") && shown && !shown.answer) {
+    // A document opened from a tab stands as of the day asked about; an answer's source, as of the answer's day.
+    open({ id: shown.doc.id, asOf: state.asOf, span: shown.span }, null, { keepsFocus: true });
+  }
 });
 onLanguage(() => draw());
+onNames(() => draw());

@@ -1,9 +1,10 @@
 // What the reader has chosen: day, filters, mode, tab. It lives in the address, so that a link or a reload brings it back.
 
+import { isDay, today } from "./days.js";
+
 export const FACETS = ["kind", "issuer", "topic", "language", "status"];
 export const TABS = ["chat", "timeline", "corpus", "compare", "check", "quality"];
 export const MODES = ["auto", "extractive", "generative"];
-const DAY = /^\d{4}-\d{2}-\d{2}$/;
 const CONVERSATION = /^[\w-]{1,80}$/;
 
 const listeners = [];
@@ -17,12 +18,16 @@ export const askedQuestion = (new URLSearchParams(location.search).get("q") || "
 function read() {
   const asked = new URLSearchParams(location.search);
   return {
-    asOf: DAY.test(asked.get("as_of") || "") ? asked.get("as_of") : "",
+    asOf: isDay(asked.get("as_of")) && asked.get("as_of") < today() ? asked.get("as_of") : "",
     filters: Object.fromEntries(FACETS.map((name) => [name, asked.getAll(name).slice(0, 50)])),
     mode: MODES.includes(asked.get("mode")) ? asked.get("mode") : "auto",
     tab: TABS.includes(asked.get("tab")) ? asked.get("tab") : "chat",
     conversation: CONVERSATION.test(asked.get("c") || "") ? asked.get("c") : "",
-    compare: Object.fromEntries(["left", "right", "document", "from", "to"].map((name) => [name, asked.get(name) || ""])),
+    compare: {
+      ...Object.fromEntries(["left", "right", "document"].map((name) => [name, (asked.get(name) || "").slice(0, 200)])),
+      ...Object.fromEntries(["from", "to"].map((name) => [name, isDay(asked.get(name)) ? asked.get(name) : ""])),
+      question: (asked.get("question") || "").slice(0, 2000),
+    },
   };
 }
 
@@ -57,6 +62,7 @@ export function toggleFilter(facet, value) {
   update({ filters: { ...state.filters, [facet]: next } });
 }
 
+/** Lift every filter. */
 export const clearFilters = () => update({ filters: Object.fromEntries(FACETS.map((name) => [name, []])) });
 
 /** The filters as a body of the API has them. */
@@ -64,21 +70,18 @@ export function filtersForBody() {
   return Object.fromEntries(Object.entries(state.filters).filter(([, values]) => values.length));
 }
 
-/** Filters and day as a query of the API has them. */
-export function filtersForQuery({ withDay = true } = {}) {
+/** Filters and day as a query of the API has them: those of the state, or those that an answer was asked with. */
+export function filtersForQuery({ filters = state.filters, asOf = state.asOf } = {}) {
   const query = new URLSearchParams();
-  for (const [name, values] of Object.entries(state.filters)) values.forEach((value) => query.append(name, value));
-  if (withDay && state.asOf) query.set("as_of", state.asOf);
+  for (const name of FACETS) (filters[name] || []).forEach((value) => query.append(name, value));
+  if (asOf) query.set("as_of", asOf);
   return query;
 }
 
 /** A link that asks a question again with a day, filters and mode. */
 export function linkFor({ question, asOf, filters = {}, mode }) {
-  const query = new URLSearchParams({ q: question });
-  if (asOf) query.set("as_of", asOf);
-  for (const [name, values] of Object.entries(filters)) {
-    if (FACETS.includes(name)) (values || []).forEach((value) => query.append(name, value));
-  }
+  const query = filtersForQuery({ filters, asOf });
+  query.set("q", question);
   if (mode && mode !== "auto") query.set("mode", mode);
   return `${location.origin}${location.pathname}?${query}`;
 }

@@ -1,15 +1,27 @@
 // The interface's texts, of both languages, from the one file that the page's Python side reads as well.
 
-const RESPONSE = await fetch("/briefbot/strings.json");
-const STRINGS = await RESPONSE.json();
+import { keep, kept } from "./kept.js";
+
+const STRINGS = await readStrings();
 const KEPT = "briefbot-language";
 
 let language = choose();
 const listeners = [];
 
+/** Nothing can be said without them, so this tries until they are there. */
+async function readStrings() {
+  for (;;) {
+    try {
+      const response = await fetch("/briefbot/strings.json");
+      if (response.ok) return await response.json();
+    } catch { /* the service is away for a moment */ }
+    await new Promise((run) => { setTimeout(run, 1000); });
+  }
+}
+
 function choose() {
-  const asked = new URLSearchParams(location.search).get("lang") || localStorage.getItem(KEPT);
-  if (asked in STRINGS) return asked;
+  const asked = [new URLSearchParams(location.search).get("lang"), kept(KEPT)].find((name) => name && Object.hasOwn(STRINGS, name));
+  if (asked) return asked;
   return (navigator.languages?.[0] || navigator.language || "en").toLowerCase().startsWith("zh") ? "zh" : "en";
 }
 
@@ -19,7 +31,10 @@ export const currentLanguage = () => language;
 /** Show the interface in another language, now and on later visits. */
 export function setLanguage(wanted) {
   language = wanted;
-  localStorage.setItem(KEPT, wanted);
+  keep(KEPT, wanted);
+  const url = new URL(location.href);
+  url.searchParams.delete("lang"); // what the reader chooses now outweighs the link they came by
+  history.replaceState(null, "", url);
   announce();
 }
 
@@ -45,8 +60,14 @@ export function word(group, value) {
   return STRINGS[language][`${group}.${value}`] ?? String(value ?? "").replaceAll("_", " ").replaceAll("-", " ");
 }
 
+/** What an error of the API says: in English its own words, in Chinese ours, with its own where they say more. */
+export const problemWords = (slug, detail) => (STRINGS[language][`problem.${slug}`] ?? "{detail}").replace("{detail}", () => detail);
+
 /** A document's title in the interface's language, as far as it has one. */
 export const titleOf = (doc) => (language === "zh" && doc.title_zh ? doc.title_zh : doc.title);
+
+/** A title within a sentence: Chinese sets it off with 《》, once. */
+export const quotedTitle = (title) => (language === "zh" && !title.includes("《") ? `《${title}》` : title);
 
 /** A day as the reader writes it. */
 export function day(iso) {

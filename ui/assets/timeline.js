@@ -1,14 +1,16 @@
 // The shift at a glance: every document on its day, in the lane of its agency, in the colour of its phase.
 
-import { get } from "./api.js";
-import { isPast } from "./badges.js";
+import { get, onRefresh } from "./api.js";
+import { isPast, statusBadge } from "./badges.js";
+import { MS_PER_DAY, toDay, toNumber, today } from "./days.js";
 import { el, refill, svg } from "./dom.js";
+import { issuerName, issuersOf, onNames, shortName } from "./names.js";
 import { makeTab } from "./shell.js";
 import { openDocument } from "./source.js";
 import { filtersForQuery, state, subscribe, update } from "./state.js";
 import { currentLanguage, day, onLanguage, t, titleOf, word } from "./strings.js";
+import { drawFailure } from "./telling.js";
 
-const MS_PER_DAY = 86_400_000;
 const PHASES = ["crackdown", "rectification", "turn", "courting"];
 const MOST_LANES = 12;
 const LEFT = 118;          // room for the lanes' names, in pixels
@@ -16,59 +18,72 @@ const STEP = 17;           // height of a row of dots
 const RADIUS = 6;
 const BEGINNING = "2020-07-01";
 const JOINING = ["drafts", "amends", "supersedes", "repeals"];
-
-const toNumber = (iso) => Date.parse(`${iso}T00:00:00Z`) / MS_PER_DAY;
-const toDay = (number) => new Date(Math.round(number) * MS_PER_DAY).toISOString().slice(0, 10);
+const NAME_CHARACTERS = { en: 16, zh: 9 };   // of a lane's name, in that room
+const PAGE = 1000;
+const PRESS = "PRESS";     // the lane of what no agency issued
 
 let section;
-let documents = null;   // published documents with their links, oldest first
+let events = null;          // everything dated, oldest first, whatever the day asked about
+let documents = [];         // those of them that say when a document was published
+let statuses = new Map();   // of documents on the day asked about
 let asked = 0;
+let isDragged = false;      // while the line is in the reader's hand nothing is drawn anew
 let isList = matchMedia("(max-width: 700px)").matches;
 
 /** Makes the tab; its events are fetched when it is first shown. */
 export function startTimeline() {
   section = makeTab("timeline");
-  const refresh = () => { if (state.tab === "timeline") load(); };
+  const show = () => { if (state.tab === "timeline") load(); };
+  const forget = () => {
+    events = null;
+    show();
+  };
   subscribe((_, changed) => {
-    if (changed.includes("filters")) documents = null;
-    if (changed.includes("tab") || changed.includes("filters")) refresh();
-    else if (changed.includes("asOf") && state.tab === "timeline") draw();
+    if (changed.includes("filters")) events = null;
+    if (["tab", "filters", "asOf"].some((name) => changed.includes(name))) show();
   });
-  onLanguage(() => { if (documents) draw(); });
-  addEventListener("resize", () => { if (documents && state.tab === "timeline") draw(); });
-  refresh();
+  onRefresh(forget);
+  const redraw = () => { if (events && state.tab === "timeline") draw(); };
+  onLanguage(() => { if (events) draw(); });
+  onNames(redraw);
+  addEventListener("resize", redraw);
+  show();
 }
 
 async function load() {
-  if (documents) {
-    draw();
-    return;
-  }
   const request = ++asked;
+  const { asOf } = state;
+  if (events) draw();
   section.setAttribute("aria-busy", "true");
   try {
-    const events = await readAll();
-    if (request !== asked) return; // other filters were chosen meanwhile
-    documents = events.filter((event) => event.type === "published" && event.kind !== "article");
+    const all = events || await readAll("");
+    const then = asOf ? await readAll(asOf) : all;
+    if (request !== asked) return; // other filters or another day were chosen meanwhile
+    events = all.filter((event) => event.kind !== "article");
+    documents = events.filter((event) => event.type === "published");
+    statuses = new Map(then.map((event) => [event.document_id, event.status]));
     draw();
   } catch (error) {
-    if (request === asked) refill(section, el("p", { className: "failed", role: "alert", textContent: error.message }));
+    if (request === asked) refill(section, drawFailure(error, load));
   } finally {
-    section.removeAttribute("aria-busy");
+    if (request === asked) section.removeAttribute("aria-busy");
   }
 }
 
-async function readAll() {
-  const events = [];
+async function readAll(asOf) {
+  const found = [];
   for (;;) {
-    const query = filtersForQuery({ withDay: false });
-    query.set("limit", 1000);
-    query.set("offset", events.length);
+    const query = filtersForQuery({ asOf });
+    query.set("limit", PAGE);
+    query.set("offset", found.length);
     const page = await get("/v1/timeline", query);
-    events.push(...page.events);
-    if (!page.events.length || events.length >= page.total) return events;
+    found.push(...page.events);
+    if (!page.events.length || found.length >= page.total) return found;
   }
 }
+
+/** A document's status on the day asked about; a document of later has none yet. */
+const statusOf = (item) => (isLater(item) ? null : statuses.get(item.document_id));
 
 /** The documents to show: of a text and its summary in the other language only the one the reader reads. */
 function chosen() {
@@ -85,13 +100,14 @@ function chosen() {
 }
 
 function draw() {
+  if (isDragged) return;
   const items = chosen();
   const head = el("header", { className: "tab-head" },
     el("h2", { textContent: t("tab_timeline") }), el("p", { textContent: t("timeline_hint") }),
     el("ul", { className: "legend" }, PHASES.map((phase) => el("li", {}, el("span", { className: `dot ${phase}` }), " ", word("phase", phase))),
       el("li", {}, el("span", { className: "dot" }), " ", word("phase", "none"))),
     el("label", { className: "as-list" },
-      el("input", { type: "checkbox", checked: isList, on: { change: (event) => { isList = event.target.checked; draw(); } } }), " ", t("as_list")));
+      el("input", { type: "checkbox", id: "timeline-list", checked: isList, on: { change: (event) => { isList = event.target.checked; draw(); } } }), " ", t("as_list")));
   refill(section, head, items.length ? (isList ? drawList(items) : drawLanes(items)) : el("p", { textContent: t("nothing_left") }));
 }
 
@@ -100,33 +116,35 @@ const isLater = (item) => Boolean(state.asOf && item.date > state.asOf);
 // ---------------------------------------------------------------- the list, for narrow screens and for who prefers it
 
 function drawList(items) {
+  const ids = new Set(items.map((item) => item.document_id));
   const years = new Map();
-  for (const item of items) {
+  for (const item of events.filter((event) => ids.has(event.document_id))) {
     const year = item.date.slice(0, 4);
     years.set(year, [...(years.get(year) || []), item]);
   }
   return el("div", { className: "years" }, [...years].map(([year, held]) => el("section", {}, el("h3", { textContent: year }),
     el("ol", {}, held.map((item) => el("li", { className: isLater(item) ? "later" : "" },
       el("time", { dateTime: item.date, textContent: day(item.date) }), " ",
-      el("span", { className: `dot ${item.phase || ""}`, title: word("phase", item.phase) }), " ",
-      el("button", { type: "button", className: "link", textContent: titleOf(item), on: { click: (event) => openDocument(item.document_id, { opener: event.target }) } }),
-      " ", el("span", { className: "facts", textContent: item.issuer.join(", ") })))))));
+      el("span", { className: `dot ${item.phase || ""}`, "aria-hidden": "true" }), " ",
+      el("button", { type: "button", className: "link", textContent: titleOf(item), "data-key": `timeline ${item.document_id} ${item.type}`, on: { click: (event) => openDocument(item.document_id, { opener: event.currentTarget }) } }),
+      " ", el("span", { className: "facts", textContent: [item.type === "published" ? "" : word("event", item.type), issuersOf(item.issuer), item.phase ? word("phase", item.phase) : ""].filter(Boolean).join(" · ") }),
+      item.type === "published" ? statusBadge(statusOf(item)) : null))))));
 }
 
 // ---------------------------------------------------------------- the lanes
 
 function drawLanes(items) {
   const first = toNumber(items[0].date) - 20;
-  const today = Date.now() / MS_PER_DAY;
-  const last = Math.max(today, toNumber(items.at(-1).date)) + 20;
+  const now = toNumber(today());
+  const last = Math.max(now, toNumber(items.at(-1).date)) + 20;
   const width = Math.max(section.clientWidth - 4, 980);
   const x = makeScale(first, last, width);
   const lanes = layOut(items, (item) => x(toNumber(item.date)));
   const height = lanes.at(-1).bottom + 30;
   const drawing = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": t("tab_timeline") },
-    drawYears(first, last, x, height), drawPhases(items, x), drawLaneNames(lanes, width), drawJoins(lanes), drawDots(lanes), drawDay({ first, last: today, x, height }));
+    drawYears(first, last, x, height), drawPhases(items, x), drawLaneNames(lanes, width), drawJoins(lanes), drawDots(lanes), drawDay({ first, last: now, x, height }));
   drawing.addEventListener("keydown", (event) => moveFocus(drawing, event));
-  return el("div", { className: "lanes" }, drawing);
+  return el("div", { className: "lanes", id: "timeline-lanes" }, drawing);
 }
 
 /** Pixels for days: what came before the years of the policy, if anything did, shares a tenth of the width. */
@@ -157,13 +175,13 @@ function layOut(items, xOf) {
       ends[row] = at;
       return { item, x: at, y: top + 12 + row * STEP };
     });
-    const lane = { name: name || t("others"), top, bottom: top + ends.length * STEP + 8, dots };
+    const lane = { code: name, name: !name ? t("others") : name === PRESS ? t("press") : issuerName(name), label: !name ? t("others") : name === PRESS ? t("press") : shortName(name), top, bottom: top + ends.length * STEP + 8, dots };
     top = lane.bottom;
     return [lane];
   });
 }
 
-const laneOf = (item) => item.issuer[0] || t("press");
+const laneOf = (item) => item.issuer[0] || PRESS;
 
 function drawYears(first, last, x, height) {
   const years = [];
@@ -204,9 +222,11 @@ function drawPhases(items, x) {
 }
 
 function drawLaneNames(lanes, width) {
+  const most = NAME_CHARACTERS[currentLanguage()];
+  const fit = (name) => (name.length > most ? `${name.slice(0, most - 1)}…` : name);
   return lanes.flatMap((lane, index) => [
     svg("rect", { x: 0, y: lane.top, width, height: lane.bottom - lane.top, class: index % 2 ? "lane odd" : "lane" }),
-    Object.assign(svg("text", { x: 6, y: lane.top + 16, class: "lane-name" }), { textContent: lane.name.replaceAll("_", " ").slice(0, 16) }),
+    Object.assign(svg("text", { x: 6, y: lane.top + 16, class: "lane-name" }), { textContent: fit(lane.label) }),
   ]);
 }
 
@@ -222,15 +242,16 @@ function drawJoins(lanes) {
 
 function drawDots(lanes) {
   let isFirst = true;
-  return lanes.map((lane) => svg("g", { role: "list", "aria-label": lane.name }, lane.dots.map(({ item, x, y }) => {
-    const label = `${day(item.date)}: ${titleOf(item)}${item.status ? `, ${word("status", item.status)}` : ""}`;
+  return lanes.map((lane) => svg("g", { role: "list", "aria-label": lane.name, "data-issuer": lane.code }, lane.dots.map(({ item, x, y }) => {
+    const status = statusOf(item);
+    const label = [`${day(item.date)}: ${titleOf(item)}`, status && word("status", status), item.phase && word("phase", item.phase), ...laterDays(item)].filter(Boolean).join(", ");
     const isInstrument = ["law", "regulation", "rule"].includes(item.kind);
     const shape = isInstrument
       ? svg("rect", { x: x - RADIUS, y: y - RADIUS, width: RADIUS * 2, height: RADIUS * 2, rx: 2 })
       : svg("circle", { cx: x, cy: y, r: RADIUS });
     const dot = svg("g", {
-      class: `event ${item.phase || ""} ${isPast(item.status) || item.status === "draft" ? "past" : ""} ${isLater(item) ? "later" : ""}`,
-      role: "button", tabindex: isFirst ? 0 : -1, "aria-label": label, "data-id": item.document_id,
+      class: `event ${item.phase || ""} ${isPast(status) || status === "draft" ? "past" : ""} ${isLater(item) ? "later" : ""}`,
+      role: "button", tabindex: isFirst ? 0 : -1, "aria-label": label, "data-id": item.document_id, "data-key": `dot ${item.document_id}`,
     }, Object.assign(svg("title"), { textContent: label }), shape);
     isFirst = false;
     const show = () => openDocument(item.document_id, { opener: dot });
@@ -243,6 +264,10 @@ function drawDots(lanes) {
     return svg("g", { role: "listitem" }, dot);
   })));
 }
+
+/** What else is to happen to a document, and when. */
+const laterDays = (item) => [["takes_effect", item.effective_from], ["ends", item.effective_to]]
+  .filter(([, date]) => date && date !== item.date).map(([type, date]) => `${word("event", type)} ${day(date)}`);
 
 function moveFocus(drawing, event) {
   const dots = [...drawing.querySelectorAll(".event")];
@@ -263,7 +288,7 @@ function drawDay({ first, last, x, height }) {
   const grip = svg("rect", { y: 2, width: 96, height: 18, rx: 9, class: "as-of-grip" });
   const name = svg("text", { y: 15, class: "as-of-name", "text-anchor": "middle" });
   const handle = svg("g", {
-    class: "as-of", role: "slider", tabindex: 0, "aria-label": t("as_of_slider"), "aria-orientation": "horizontal",
+    class: "as-of", id: "timeline-day", role: "slider", tabindex: 0, "aria-label": t("as_of_slider"), "aria-orientation": "horizontal",
     "aria-valuemin": Math.ceil(first), "aria-valuemax": Math.floor(last),
   }, line, grip, name);
   const place = () => {
@@ -277,7 +302,11 @@ function drawDay({ first, last, x, height }) {
     handle.setAttribute("aria-valuenow", Math.round(at));
     handle.setAttribute("aria-valuetext", at >= Math.floor(last) ? t("today") : day(toDay(at)));
   };
-  const set = () => update({ asOf: at >= Math.floor(last) ? "" : toDay(at) });
+  const set = () => {
+    const asOf = at >= Math.floor(last) ? "" : toDay(at);
+    if (asOf === state.asOf) draw();
+    else update({ asOf });
+  };
   handle.addEventListener("pointerdown", (event) => {
     event.preventDefault();
     handle.setPointerCapture(event.pointerId);
@@ -287,11 +316,18 @@ function drawDay({ first, last, x, height }) {
       at = Math.round(Math.min(Math.max(x.back(moved.clientX - left), first), last));
       place();
     };
-    handle.addEventListener("pointermove", move);
+    const end = new AbortController();
+    isDragged = true;
+    end.signal.addEventListener("abort", () => { isDragged = false; });
+    handle.addEventListener("pointermove", move, { signal: end.signal });
     handle.addEventListener("pointerup", () => {
-      handle.removeEventListener("pointermove", move);
+      end.abort();
       set();
-    }, { once: true });
+    }, { signal: end.signal });
+    handle.addEventListener("pointercancel", () => { // the hand slipped, or the system took over: nothing was chosen
+      end.abort();
+      draw();
+    }, { signal: end.signal });
   });
   handle.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: -1, ArrowRight: 1, PageDown: -30, PageUp: 30, Home: first - at, End: last - at }[event.key];
@@ -300,8 +336,6 @@ function drawDay({ first, last, x, height }) {
     event.stopPropagation();
     at = Math.round(Math.min(Math.max(at + step, first), Math.floor(last)));
     set();
-    draw();
-    section.querySelector(".as-of").focus();
   });
   place();
   return handle;

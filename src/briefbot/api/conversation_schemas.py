@@ -29,6 +29,9 @@ class ConversationOut(BaseModel):
         description="Moment of the last answer in UTC, ISO 8601", examples=["2026-11-26T09:31:00+00:00"]
     )
     answers: list[AnswerOut] = Field(description="Every answer as it was given")
+    answered_at: list[str] = Field(
+        description="When each of the answers was given, in UTC, ISO 8601", examples=[["2026-11-26T09:31:00+00:00"]]
+    )
 
 
 class FeedbackIn(In):

@@ -1,0 +1,43 @@
+// Names of documents and of issuing bodies, as far as the page has met them.
+
+import { currentLanguage, titleOf } from "./strings.js";
+
+const documents = new Map();
+const issuers = new Map();
+const listeners = [];
+
+/** Runs `run` whenever more names are known. */
+export const onNames = (run) => listeners.push(run);
+
+/** Remember titles: `found` holds documents as the API lists them. */
+export function learnDocuments(found) {
+  found.forEach((doc) => documents.set(doc.id ?? doc.document_id, { title: doc.title, title_zh: doc.title_zh }));
+  listeners.forEach((run) => run());
+}
+
+/** Remember issuing bodies: `found` holds `{value, name, name_zh}`. */
+export function learnIssuers(found) {
+  found.forEach((item) => issuers.set(item.value, item));
+  listeners.forEach((run) => run());
+}
+
+/** A document's title in the interface's language, or its id while the title is not known. */
+export const titleById = (id) => (documents.has(id) ? titleOf(documents.get(id)) : id);
+
+/** An issuing body's whole name, or its code while the name is not known. */
+export function issuerName(code) {
+  const found = issuers.get(code);
+  return (currentLanguage() === "zh" ? found?.name_zh : found?.name) || code;
+}
+
+/** Issuing bodies in few words: English readers know the codes, Chinese readers the names. */
+export const issuersOf = (codes) => codes.map(shortName).join(currentLanguage() === "zh" ? "、" : ", ");
+
+/** One issuing body in few words: `SAMR`, `State Council`, or in Chinese its name. */
+export function shortName(code) {
+  if (currentLanguage() === "zh") return issuerName(code);
+  if (code === "BRIEFBOT") return "briefbot";
+  const words = code.split("_");
+  const longest = words.length > 1 ? 3 : 6; // letters of an abbreviation
+  return words.map((word) => (word.length > longest ? word[0] + word.slice(1).toLowerCase() : word)).join(" ");
+}
