@@ -354,6 +354,7 @@ export async function startChat() {
     nameControls();
     drawWelcome();
     find("#foreign").textContent = t("foreign");
+    if (document.body.classList.contains("away")) find("#away").textContent = t("away_banner");
     turns.forEach(drawTurn);
   });
   box().addEventListener("keydown", (event) => {

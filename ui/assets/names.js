@@ -10,15 +10,17 @@ const listeners = [];
 export const onNames = (run) => listeners.push(run);
 
 /** Remember titles: `found` holds documents as the API lists them. */
-export function learnDocuments(found) {
-  found.forEach((doc) => documents.set(doc.id ?? doc.document_id, { title: doc.title, title_zh: doc.title_zh }));
-  listeners.forEach((run) => run());
-}
+export const learnDocuments = (found) => learn(documents, found.map((doc) => [doc.id, { title: doc.title, title_zh: doc.title_zh }]));
 
 /** Remember issuing bodies: `found` holds `{value, name, name_zh}`. */
-export function learnIssuers(found) {
-  found.forEach((item) => issuers.set(item.value, item));
-  listeners.forEach((run) => run());
+export const learnIssuers = (found) => learn(issuers, found.map(({ value, name, name_zh }) => [value, { name, name_zh }]));
+
+/** What is drawn anew loses the reader's selection, so nothing is unless a name is new. */
+function learn(names, found) {
+  const isNew = ([key, value]) => JSON.stringify(names.get(key)) !== JSON.stringify(value);
+  const news = found.filter(isNew);
+  news.forEach(([key, value]) => names.set(key, value));
+  if (news.length) listeners.forEach((run) => run());
 }
 
 /** A document's title in the interface's language, or its id while the title is not known. */

@@ -14,9 +14,11 @@ export function startShell() {
   applyTheme(kept(KEPT));
   bar = el("div", { id: "bar", className: "bb" });
   masthead.append(bar);
-  onLanguage(draw);
+  onLanguage(() => {
+    draw();
+    showTab();
+  });
   subscribe((_, changed) => { if (changed.includes("tab")) showTab(); });
-  showTab();
   // What is left of the window below the head is the conversation's.
   const measure = () => {
     const { style } = document.documentElement;
