@@ -81,6 +81,11 @@ def focused(page: Page) -> str:
     return found
 
 
+def focused_label(page: Page) -> str:
+    found: str = page.evaluate("document.activeElement.getAttribute('aria-label')")
+    return found
+
+
 # ---------------------------------------------------------------- the day
 
 
@@ -373,6 +378,15 @@ def test_quoted_words_are_looked_for_in_a_text_that_has_changed(watched: Watched
         expect(page.locator("#source mark")).to_have_count(0)
 
 
+def test_a_file_keeps_the_name_of_a_chinese_question(watched: Watched) -> None:
+    page = watched.page
+    ask(page, EXAMPLES[1])
+    page.locator("#chat .tools summary").click()
+    with page.expect_download() as download:
+        page.locator("#chat .tools").get_by_role("button", name="Markdown", exact=True).click()
+    assert re.fullmatch(r"briefbot-\d{4}-\d{2}-\d{2}-滴滴被罚了多少钱\.md", download.value.suggested_filename)
+
+
 def test_more_answers_than_a_file_takes_are_the_latest(watched: Watched) -> None:
     label = watched.page.evaluate(
         """async () => {
@@ -400,8 +414,9 @@ def test_every_tab_recovers_when_the_service_is_back(browser: Browser, service: 
     with opened(browser, service) as watch:
         page = watch.page
         page.context.set_offline(True)
-        show_tab(page, tab)
+        page.evaluate("async () => (await import('/briefbot/api.js')).refresh()")
         expect(page.locator("#away")).to_have_text(EN["away_banner"])
+        show_tab(page, tab)  # the banner covers none of the tabs
         if tab != "compare":
             expect(page.locator(f"#{tab} .failed")).to_contain_text(EN["try_again"])
         page.context.set_offline(False)
@@ -631,6 +646,27 @@ def test_the_map_hides_no_topic_for_good(browser: Browser, service: str) -> None
         expect(page.locator("#map-topics")).to_have_attribute("aria-expanded", "true")
 
 
+def test_the_map_is_one_stop_of_the_keyboard_and_walked_with_the_arrow_keys(browser: Browser, service: str) -> None:
+    with opened(browser, service, "/?tab=corpus") as watch:
+        page = watch.page
+        cells = page.locator("#corpus .cell")
+        expect(cells.first).to_be_visible(timeout=20_000)
+        assert page.locator("#corpus .cell[tabindex='0']").count() == 1
+        cells.first.focus()
+        walked = [focused_label(page)]
+        for key in ("ArrowRight", "ArrowDown", "ArrowUp", "ArrowLeft"):
+            page.keyboard.press(key)
+            walked.append(focused_label(page))
+        topic = walked[0].split(",")[0]
+        assert walked[1].split(",")[0] == topic
+        assert walked[2].split(",")[0] != topic
+        assert walked[1].split(":")[0].split(", ")[1] == walked[2].split(":")[0].split(", ")[1]  # the quarter below
+        assert len(set(walked)) >= 3
+        assert page.locator("#corpus .cell[tabindex='0']").count() == 1
+        page.keyboard.press("Enter")
+        expect(page.locator("#corpus .found .chip")).to_be_visible()
+
+
 def test_versions_are_chosen_with_the_arrow_keys(browser: Browser, service: str) -> None:
     with opened(browser, service, "/?tab=compare") as watch:
         page = watch.page
@@ -749,8 +785,31 @@ def test_a_document_opened_from_a_tab_follows_the_day(browser: Browser, service:
         title = get(service, "/v1/documents/law-aml-2007")["title"]
         page.locator("#corpus .documents").get_by_role("button", name=title, exact=True).click()
         expect(page.locator("#source header .status")).to_have_text(EN["status.in_force"])
-        page.locator("#active .chip").first.click()
+        slider = page.locator("#as-of-slider")
+        slider.focus()
+        for _ in range(2):
+            page.keyboard.press("PageUp")
+            page.wait_for_timeout(300)
+        expect(slider).to_be_focused()
         expect(page.locator("#source header .status")).to_have_text(EN["status.amended"])
+
+
+def test_a_document_whose_page_is_gone_says_since_when(browser: Browser, service: str) -> None:
+    def lose(route: Route) -> None:
+        route.fulfill(json={**route.fetch().json(), "gone_since": "2026-03-04T20:00:00+00:00"})
+
+    with opened(browser, service, "/?tab=corpus&kind=law") as watch:
+        page = watch.page
+        page.route("**/v1/documents/law-*", lose)
+        page.locator("#corpus .documents button").first.click()
+        expect(page.locator("#source .about")).to_contain_text(f"{EN['fact_gone_since']}5 Mar 2026")
+
+
+def test_a_document_of_later_says_that_it_is(browser: Browser, service: str) -> None:
+    with opened(browser, service, "/?tab=timeline&as_of=2022-01-31") as watch:
+        page = watch.page
+        page.locator("#timeline .event[data-id=law-aml-2022]").click()
+        expect(page.locator("#source .later")).to_have_text(EN["later_than_day"].format(date="31 Jan 2022"))
 
 
 def test_a_document_says_what_is_known_about_it(browser: Browser, service: str) -> None:

@@ -183,6 +183,7 @@ function tellWait(text) {
 // ---------------------------------------------------------------- drawing
 
 function drawTurn(turn) {
+  if (!turns.includes(turn)) return; // a new conversation was begun meanwhile
   if (!turn.node) {
     turn.reply = el("article", { className: "bb answer", "data-testid": "bot", tabIndex: -1 });
     turn.node = el("section", { className: "turn", tabIndex: -1 }, el("div", { className: "bb asked", "data-testid": "user" }, turn.question), turn.reply);

@@ -190,7 +190,7 @@ function drawMap() {
   const isOpen = parts.map.querySelector(".gaps")?.open;
   refill(parts.map,
     el("h3", { textContent: t("coverage") }), el("p", { textContent: t("coverage_hint") }), drawPhaseKey(),
-    el("div", { className: "scroll", id: "map-scroll", tabIndex: 0, role: "region", "aria-label": t("coverage") }, el("table", {},
+    el("div", { className: "scroll", id: "map-scroll", tabIndex: 0, role: "region", "aria-label": t("coverage") }, el("table", { on: { keydown: walkMap } },
       el("thead", {}, el("tr", {}, el("th", { scope: "col", textContent: t("facet_topic") }),
         quarters.map((name) => el("th", { scope: "col", textContent: name.endsWith("Q1") ? name.slice(0, 4) : "", "aria-label": name })))),
       el("tbody", {}, rows.map((topic) => el("tr", {}, el("th", { scope: "row", textContent: word("topic", topic) }),
@@ -201,10 +201,33 @@ function drawMap() {
     }, { className: "quiet", id: "map-topics", "aria-expanded": String(showsAllTopics) }) : null,
     el("details", { className: "gaps", open: Boolean(isOpen) }, el("summary", { textContent: t("gaps", { count: gaps.length }), id: "map-gaps" }),
       el("ul", {}, gaps.map((gap) => el("li", { textContent: t("gap", { topic: word("topic", gap.topic), from: gap.from, to: gap.to }) })))));
+  const first = parts.map.querySelector(".cell:focus") || parts.map.querySelector(".cell");
+  if (first) first.tabIndex = 0;
 }
 
 const drawPhaseKey = () => el("p", { className: "legend" }, ["crackdown", "rectification", "turn", "courting", "none"].map((phase) =>
   el("span", {}, el("span", { className: `dot ${phase}` }), ` ${word("phase", phase)}`)));
+
+/** The arrow keys move among the fields; one of them is in the tab order. */
+function walkMap(event) {
+  const from = event.target.closest?.(".cell");
+  const step = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] }[event.key];
+  if (!from || !step) return;
+  event.preventDefault();
+  const rows = [...event.currentTarget.tBodies[0].rows].map((row) => [...row.cells]);
+  let y = rows.findIndex((row) => row.includes(from.parentElement));
+  let x = rows[y].indexOf(from.parentElement);
+  let to = null;
+  while (!to) { // over fields without documents
+    x += step[0];
+    y += step[1];
+    if (!rows[y]?.[x]) return;
+    to = rows[y][x].querySelector(".cell");
+  }
+  from.tabIndex = -1;
+  to.tabIndex = 0;
+  to.focus();
+}
 
 function drawCell(topic, name, held) {
   if (!held) return el("td", { className: "none" });
@@ -212,7 +235,7 @@ function drawCell(topic, name, held) {
   const count = Object.values(held).reduce((sum, each) => sum + each, 0);
   const label = t("cell", { topic: word("topic", topic), quarter: name, count, phase: word("phase", phase) });
   return el("td", {}, el("button", {
-    type: "button", className: `cell ${phase}`, textContent: count, title: label, "aria-label": label, "data-key": `cell ${topic} ${name}`,
+    type: "button", className: `cell ${phase}`, textContent: count, title: label, "aria-label": label, "data-key": `cell ${topic} ${name}`, tabIndex: -1,
     on: { click: () => chooseQuarter({ topic, name, ...daysOf(name) }) },
   }));
 }

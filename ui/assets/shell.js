@@ -26,7 +26,7 @@ export function startShell() {
     style.setProperty("--active", `${document.querySelector("#active")?.offsetHeight || 0}px`);
   };
   const observer = new ResizeObserver(measure);
-  observer.observe(masthead);
+  observer.observe(document.querySelector("main")); // a banner above the head pushes all else down
   document.querySelectorAll("#controls, #active").forEach((part) => observer.observe(part));
   measure();
 }

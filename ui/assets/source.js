@@ -2,6 +2,7 @@
 
 import { get, post } from "./api.js";
 import { statusBadge } from "./badges.js";
+import { dayInChina } from "./days.js";
 import { button, el, focusOn, outsideLink, refill, slice } from "./dom.js";
 import { issuerName, onNames, titleById } from "./names.js";
 import { state, subscribe, update } from "./state.js";
@@ -10,7 +11,7 @@ import { drawFailure, say } from "./telling.js";
 
 const VERSIONS = ["drafts", "amends", "supersedes"];
 
-let shown = null;   // what is open: {doc, citation, answer, span}
+let shown = null;   // what is open: {doc, asOf, citation, answer, span}
 let opener = null;  // what opened it, and gets the focus back
 let asking = 0;     // the newest request wins
 let askAbout = () => {};
@@ -37,11 +38,11 @@ async function open({ id, citation = null, answer = null, asOf = null, span = nu
     const query = asOf ? new URLSearchParams({ as_of: asOf }) : undefined;
     const doc = await get(`/v1/documents/${encodeURIComponent(id)}`, query);
     if (request !== asking) return;
-    shown = { doc, citation, answer, span: citation ? locate(doc, citation) : span };
+    shown = { doc, asOf, citation, answer, span: citation ? locate(doc, citation) : span };
     draw();
-    showHit();
+    if (citation || !keepsFocus) showHit();
     // Who steps from citation to citation stays on the button, as long as there is a next one.
-    if (!keepsFocus || section.contains(document.activeElement) === false || document.activeElement.disabled) focusOn(section);
+    if (!keepsFocus || document.activeElement === document.body || document.activeElement.disabled) focusOn(section);
     if (keepsFocus && citation) say(citation.quote);
   } catch (error) {
     if (request !== asking) return;
@@ -137,6 +138,7 @@ function drawHead(doc, citation) {
       el("span", { className: "badge", textContent: word("kind", doc.kind) }), statusBadge(doc.status),
       el("span", { textContent: [day(doc.published), doc.issuer.map(issuerName).join(t("comma")), citation?.locator].filter(Boolean).join(" · ") })),
     dates.length ? el("p", { className: "facts", textContent: dates.join(" · ") }) : null,
+    shown.asOf && doc.published > shown.asOf ? el("p", { className: "hint later", textContent: t("later_than_day", { date: day(shown.asOf) }) }) : null,
     el("p", { className: "actions" },
       outsideLink(doc.url, t("open_original")),
       button(t("ask_about"), () => askAbout(t("ask_about_question", { title: quotedTitle(title) })), { className: "quiet", id: "source-ask" }),
@@ -226,7 +228,7 @@ function drawFacts(doc) {
     ["force", doc.force && word("force", doc.force)],
     ["stage", doc.stage && word("stage", doc.stage)],
     ["number", [doc.number, doc.number_zh].filter(Boolean).join(" · ")],
-    ["gone_since", doc.gone_since && day(doc.gone_since)],
+    ["gone_since", doc.gone_since && day(dayInChina(doc.gone_since))],
     ["document", doc.id],
   ].filter(([, value]) => value);
   return el("section", { className: "about" }, el("h3", { textContent: t("about") }),
