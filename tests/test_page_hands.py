@@ -346,6 +346,10 @@ def test_what_is_left_to_answer_from_is_counted_under_the_answers_own_filters(br
         ask(watch.page, "Who won the cricket match?")
         count = get(service, "/v1/documents?kind=law&as_of=2021-12-31&limit=1")["total"]
         expect(watch.page.locator("#chat .covers")).to_contain_text(f"the {count} documents")
+    with opened(browser, service, "/?topic=data") as watch:
+        ask(watch.page, "Who won the cricket match?")
+        count = get(service, "/v1/documents?topic=data&limit=1")["total"]
+        expect(watch.page.locator("#chat .covers")).to_contain_text(f"the {count} documents are on data")
 
 
 def test_a_finished_answer_is_read_out_once_and_whole(watched: Watched, service: str) -> None:
@@ -636,6 +640,19 @@ def test_a_quarter_restricts_the_search_in_sight_and_within_the_topics_chosen(br
         assert focused(page) != "BODY"
 
 
+def test_one_document_is_not_called_documents(browser: Browser, service: str) -> None:
+    counts: dict[tuple[str, str], int] = {}
+    for cell in get(service, "/v1/coverage")["cells"]:
+        counts[cell["topic"], cell["quarter"]] = counts.get((cell["topic"], cell["quarter"]), 0) + cell["count"]
+    quarter = next(
+        quarter for (topic, quarter), count in counts.items() if topic == "data" and count == 1 and quarter > "2020"
+    )
+    with opened(browser, service, "/?tab=corpus&topic=data") as watch:
+        watch.page.get_by_role("button", name=re.compile(f"data, {quarter}: 1 document, ")).click()
+        expect(watch.page.locator("#corpus .found .count")).to_contain_text(EN["documents_left_one"])
+        expect(watch.page.locator("#corpus .found .count")).not_to_contain_text("documents")
+
+
 def test_the_map_hides_no_topic_for_good(browser: Browser, service: str) -> None:
     topics = {cell["topic"] for cell in get(service, "/v1/coverage")["cells"]}
     with opened(browser, service, "/?tab=corpus") as watch:
@@ -716,6 +733,9 @@ def test_a_link_holds_a_question_at_two_dates(browser: Browser, service: str) ->
         page.locator("#compare form .primary").click()
         expect(page.locator("#compare .sides .answer")).to_have_count(2, timeout=20_000)
         text = page.locator("#compare .sides").inner_text()
+        rows = page.locator("#compare-between li").all_inner_texts()
+        assert len(rows) == len(set(rows))  # a text and its Chinese summary are one row
+        assert rows
         link = page.url.removeprefix(service)
     with opened(browser, service, link) as again:
         page = again.page
@@ -851,7 +871,7 @@ def test_what_was_added_is_counted_and_listed_everywhere(browser: Browser, bot: 
         page.locator("#upload-send").click()
         expect(page.locator("#corpus .results tr.added")).to_be_visible(timeout=30_000)
         expect(page.locator("#corpus .documents li")).to_have_count(1)
-        expect(page.locator("#filters p.count")).to_have_text(EN["documents_left"].format(count=1))
+        expect(page.locator("#filters p.count")).to_have_text(EN["documents_left_one"])
         show_tab(page, "timeline")
         expect(page.locator("#timeline .event")).to_have_count(1)
     corpus.close()

@@ -15,6 +15,7 @@ import { say } from "./telling.js";
 import { drawButtons } from "./tools.js";
 
 const HISTORY_TURNS = 10;
+const MOST_TOPICS = 8;    // named to who asked for something that is not there
 const OWN = "briefbot-conversations";
 const MOST_OWN = 200;
 const IME_KEY = 229;      // what a key means while an input method composes
@@ -236,7 +237,9 @@ function drawFinished(turn) {
 function drawCoverage(answer) {
   const place = el("p", { className: "covers" });
   get("/v1/coverage", filtersForQuery({ filters: answer.filters, asOf: answer.as_of || "" })).then((found) => {
-    const topics = found.facets.topic.filter((item) => item.count).slice(0, 8).map((item) => word("topic", item.value));
+    const counts = new Map(); // of what the filters leave: a facet's own counts are of what it could be changed to
+    found.cells.forEach((cell) => counts.set(cell.topic, (counts.get(cell.topic) || 0) + cell.count));
+    const topics = [...counts].sort((one, other) => other[1] - one[1]).slice(0, MOST_TOPICS).map(([topic]) => word("topic", topic));
     place.textContent = found.documents ? t("covers", { documents: found.documents, topics: topics.join(t("comma")) }) : t("nothing_left");
   }).catch(() => place.remove());
   return place;

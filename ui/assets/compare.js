@@ -231,7 +231,7 @@ async function compareDates() {
     ]);
     if (request !== twice.request) return;
     Object.assign(twice, { shown: { first, second, events: between.events, days: { from, to } }, error: null });
-    say(t("between", { count: between.events.length }));
+    say(t("between", { count: readable(between.events).length }));
   } catch (error) {
     if (request !== twice.request) return;
     Object.assign(twice, { shown: null, error });
@@ -240,13 +240,24 @@ async function compareDates() {
   drawTwice();
 }
 
+/** Of a text and its summary in the other language, which bear one title, only the one the reader reads. */
+function readable(events) {
+  const rows = new Map();
+  for (const event of events) {
+    const key = `${event.date} ${event.type} ${titleOf(event)}`;
+    if (!rows.has(key) || event.language === currentLanguage()) rows.set(key, event);
+  }
+  return [...rows.values()];
+}
+
 function drawTwice() {
   if (twice.error) {
     refill(parts.twice, drawFailure(twice.error, twice.error.slug === "unreachable" ? compareDates : null));
     return;
   }
   if (!twice.shown) return;
-  const { first, second, events, days } = twice.shown;
+  const { first, second, days } = twice.shown;
+  const events = readable(twice.shown.events);
   const quotes = (answer) => new Set((answer?.citations || []).map((item) => item.quote));
   const only = (one, other) => new Set([...quotes(one)].filter((quote) => !quotes(other).has(quote)));
   const side = (answer, other, date) => el("article", { className: "answer" }, el("h4", { textContent: t("as_of_day", { date: day(date) }) }), drawAnswer(answer, { onlyHere: only(answer, other) }), drawNotices(answer.notices));
@@ -256,6 +267,6 @@ function drawTwice() {
     el("h4", { textContent: t("between", { count: events.length }) }),
     el("ol", { className: "documents", id: "compare-between" }, events.map((event) => el("li", {},
       el("time", { dateTime: event.date, textContent: day(event.date) }),
-      openButton(event.document_id, currentLanguage() === "zh" && event.title_zh ? event.title_zh : event.title, `${event.type} ${event.date}`),
+      openButton(event.document_id, titleOf(event), `${event.type} ${event.date}`),
       el("span", { className: "facts", textContent: [word("event", event.type), issuersOf(event.issuer)].filter(Boolean).join(" · ") }), statusBadge(event.status)))));
 }

@@ -69,8 +69,8 @@ function draw() {
   parts.input.placeholder = t("search_hint");
   parts.send.textContent = t("upload");
   refill(parts.upload, el("h3", { textContent: t("upload_title") }), el("p", { textContent: t("upload_hint") }),
-    el("p", {}, el("label", { for: "files", textContent: t("files") }), parts.files,
-      el("label", { for: "upload-key", textContent: t("upload_key") }), parts.key, parts.send), parts.results);
+    el("p", {}, el("span", { className: "pair" }, el("label", { for: "files", textContent: t("files") }), parts.files),
+      el("span", { className: "pair" }, el("label", { for: "upload-key", textContent: t("upload_key") }), parts.key), parts.send), parts.results);
   drawFound();
   drawMap();
   drawResults();

@@ -49,9 +49,10 @@ function announce() {
   listeners.forEach((run) => run(language));
 }
 
-/** A text of the interface with its `{names}` filled in. */
+/** A text of the interface with its `{names}` filled in; with a count of 1, the text for one if there is one. */
 export function t(key, values = {}) {
-  const text = STRINGS[language][key] ?? STRINGS.en[key] ?? key;
+  const one = values.count === 1 || values.documents === 1 ? STRINGS[language][`${key}_one`] : undefined;
+  const text = one ?? STRINGS[language][key] ?? STRINGS.en[key] ?? key;
   return text.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
 }
 
