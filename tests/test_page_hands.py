@@ -206,11 +206,11 @@ def test_a_conversation_that_cannot_be_brought_back_can_be_tried_again(browser: 
             lambda route: route.fulfill(status=503, json={"type": "urn:briefbot:problem:busy", "detail": "busy"}),
         )
         page.reload()
-        expect(page.locator("#wait")).to_contain_text("busy", timeout=20_000)
+        expect(page.locator("#lost")).to_contain_text("busy", timeout=20_000)
         page.unroute("**/v1/conversations/*")
-        page.locator("#wait").get_by_role("button", name=EN["try_again"]).click()
+        page.locator("#lost").get_by_role("button", name=EN["try_again"]).click()
         expect(page.locator("#chat .said button.cite").first).to_be_visible()
-        expect(page.locator("#wait")).to_be_hidden()
+        expect(page.locator("#lost")).to_be_hidden()
 
 
 def test_a_question_asked_before_the_conversation_is_back_comes_after_it(browser: Browser, service: str) -> None:
@@ -397,6 +397,9 @@ def test_more_answers_than_a_file_takes_are_the_latest(watched: Watched) -> None
             const { drawButtons } = await import("/briefbot/tools.js");
             const answer = { id: "ans_x", question: "?", filters: {}, citations: [] };
             const made = drawButtons({ answer }, () => Array(51).fill(answer));
+            document.body.append(made);
+            made.querySelector("summary").click();
+            while (!made.querySelector(".items button")) await new Promise(requestAnimationFrame);
             return [...made.querySelectorAll(".items button")].map((item) => item.textContent);
         }"""
     )
@@ -648,7 +651,7 @@ def test_one_document_is_not_called_documents(browser: Browser, service: str) ->
         quarter for (topic, quarter), count in counts.items() if topic == "data" and count == 1 and quarter > "2020"
     )
     with opened(browser, service, "/?tab=corpus&topic=data") as watch:
-        watch.page.get_by_role("button", name=re.compile(f"data, {quarter}: 1 document, ")).click()
+        watch.page.get_by_role("button", name=re.compile(rf"data, {quarter}: 1 document\b")).click()
         expect(watch.page.locator("#corpus .found .count")).to_contain_text(EN["documents_left_one"])
         expect(watch.page.locator("#corpus .found .count")).not_to_contain_text("documents")
 
@@ -875,3 +878,250 @@ def test_what_was_added_is_counted_and_listed_everywhere(browser: Browser, bot: 
         show_tab(page, "timeline")
         expect(page.locator("#timeline .event")).to_have_count(1)
     corpus.close()
+
+
+# ---------------------------------------------------------------- quick changes, and what crosses on its way
+
+
+def test_a_status_in_the_timeline_is_the_one_of_the_day_asked_about(browser: Browser, service: str) -> None:
+    query = "kind=law&status=in_force&as_of=2022-01-31"
+    events = get(service, f"/v1/timeline?{query}&limit=1000")["events"]
+    then = {item["document_id"] for item in events if item["type"] == "published"}
+    assert "law-aml-2007" in then
+    with opened(browser, service, f"/?tab=timeline&{query}") as watch:
+        dots = watch.page.locator("#timeline .event")
+        expect(dots.first).to_be_visible(timeout=20_000)
+        shown = set(dots.evaluate_all("nodes => nodes.map(node => node.dataset.id)"))
+        assert "law-aml-2007" in shown
+        assert shown <= then
+        watch.page.locator("#active .chip").first.click()
+        expect(watch.page.locator("#timeline .event[data-id=law-aml-2007]")).to_have_count(0)
+        expect(watch.page.locator("#timeline .event[data-id=law-aml-2022]")).to_have_count(1)
+
+
+def test_a_timeline_left_while_it_loads_goes_by_the_filters_chosen_since(browser: Browser, service: str) -> None:
+    held: list[Route] = []
+    with opened(browser, service) as watch:
+        page = watch.page
+        page.route("**/v1/timeline*", lambda route: hold(held, route))
+        show_tab(page, "timeline")
+        page.wait_for_timeout(200)
+        show_tab(page, "quality")
+        page.locator("#filters-summary").click()
+        page.locator("#facet-kind-law").check()
+        page.keyboard.press("Escape")
+        for route in held:
+            route.continue_()
+        page.unroute("**/v1/timeline*")
+        page.wait_for_timeout(400)
+        show_tab(page, "timeline")
+        expect(page.locator("#timeline .event").first).to_be_visible(timeout=20_000)
+        assert page.locator("#timeline .event").count() == page.locator("#timeline .event[data-id^=law-]").count()
+        expect(page.locator("#timeline")).not_to_have_attribute("aria-busy", "true")
+
+
+def test_a_topic_chosen_after_a_quarter_is_not_widened_by_it(browser: Browser, service: str) -> None:
+    count = get(service, "/v1/documents?topic=games&limit=1")["total"]
+    with opened(browser, service, "/?tab=corpus") as watch:
+        page = watch.page
+        page.get_by_role("button", name=re.compile("antitrust, 2021 Q3")).click()
+        expect(page.locator("#corpus .found .chip")).to_be_visible()
+        page.locator("#filters-summary").click()
+        page.locator("#facet-topic-games").check()
+        expect(page.locator("#corpus .documents li")).to_have_count(count)
+        expect(page.locator("#corpus .found .chip")).to_have_count(0)
+
+
+def test_more_is_not_shown_of_a_list_that_is_about_to_be_another(browser: Browser, service: str) -> None:
+    count = get(service, "/v1/documents?kind=law&limit=1")["total"]
+    held: list[Route] = []
+    with opened(browser, service, "/?tab=corpus") as watch:
+        page = watch.page
+        expect(page.locator("#corpus .documents li")).to_have_count(50, timeout=20_000)
+        page.route("**/v1/documents?kind=law*", lambda route: hold(held, route))
+        page.locator("#filters-summary").click()
+        page.locator("#facet-kind-law").check()
+        page.keyboard.press("Escape")
+        page.locator("#corpus-more").click()
+        page.wait_for_timeout(200)
+        for route in held:
+            route.continue_()
+        expect(page.locator("#corpus .documents li")).to_have_count(count)
+        expect(page.locator("#corpus .found")).not_to_have_attribute("aria-busy", "true")
+
+
+def test_a_conversation_missed_at_the_start_comes_back_with_the_service(browser: Browser, service: str) -> None:
+    with opened(browser, service) as watch:
+        page = watch.page
+        ask(page, EXAMPLES[0])
+        page.route("**/v1/conversations/*", lambda route: route.abort())
+        page.reload()
+        expect(page.locator("body[data-ready]")).to_be_attached(timeout=20_000)
+        expect(page.locator("#chat .turn")).to_have_count(0)
+        page.unroute("**/v1/conversations/*")
+        page.context.set_offline(True)
+        page.evaluate("async () => (await import('/briefbot/api.js')).refresh()")
+        expect(page.locator("#away")).to_be_visible()
+        page.context.set_offline(False)
+        expect(page.locator("#chat .said button.cite").first).to_be_visible(timeout=20_000)
+
+
+def test_a_page_that_lay_open_overnight_means_the_new_day(browser: Browser, service: str) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.clock.set_fixed_time("2026-11-27T15:00:00Z")
+    page.goto(service)
+    expect(page.locator("body[data-ready]")).to_be_attached(timeout=30_000)
+    expect(page.locator("#as-of")).to_have_value("2026-11-27")
+    page.clock.set_fixed_time("2026-11-27T17:00:00Z")
+    page.locator("#as-of").focus()
+    expect(page.locator("#as-of")).to_have_value("2026-11-28")
+    page.locator("#switch-theme").focus()
+    expect(page.locator("#active")).to_be_hidden()
+    page.clock.set_fixed_time("2026-11-28T17:00:00Z")
+    page.locator("#as-of-slider").press("End")
+    expect(page.locator("#active")).to_be_hidden()
+    assert "as_of" not in page.url
+    context.close()
+
+
+def test_a_day_before_the_corpus_is_no_fault_of_who_passes_the_field(browser: Browser, service: str) -> None:
+    with opened(browser, service, "/?as_of=1990-01-01") as watch:
+        page = watch.page
+        expect(page.locator("#active .chip")).to_contain_text("1 Jan 1990")
+        page.locator("#as-of").focus()
+        page.locator("#switch-theme").focus()
+        expect(page.locator("#controls .failed")).to_be_hidden()
+        expect(page.locator("#active .chip")).to_contain_text("1 Jan 1990")
+
+
+def test_what_stands_in_the_comparison_is_the_readers(browser: Browser, service: str) -> None:
+    with opened(browser, service, "/?tab=compare&left=law-aml-2007&right=law-aml-2022") as watch:
+        page = watch.page
+        rows = page.locator("#compare .parts tbody tr")
+        expect(rows.first).to_be_visible(timeout=20_000)
+        page.locator("#compare-question").fill(DIDI)
+        page.locator("#date-from").fill("2021-08-31")
+        page.locator("#compare form .primary").click()
+        expect(page.locator("#compare .sides .answer")).to_have_count(2, timeout=20_000)
+        expect(rows.first).to_be_visible()
+        assert "left=law-aml-2007" in page.url
+        page.locator("#compare-question").fill("What did Ant do?")
+        page.locator("#date-to").fill("2024-06-30")
+        page.locator("#switch-language").click()
+        page.evaluate("async () => (await import('/briefbot/api.js')).refresh()")
+        page.wait_for_timeout(300)
+        expect(page.locator("#compare-question")).to_have_value("What did Ant do?")
+        expect(page.locator("#date-to")).to_have_value("2024-06-30")
+        page.route("**/v1/answer", lambda route: hold([], route))
+        page.locator("#compare form .primary").click()
+        expect(page.locator("#compare .twice")).to_have_attribute("aria-busy", "true")
+        page.locator("#date-to").fill("2020-06-30")
+        page.locator("#compare form .primary").click()
+        expect(page.locator("#compare .twice .failed")).to_be_visible()
+        expect(page.locator("#compare .twice")).not_to_have_attribute("aria-busy", "true")
+
+
+def test_the_whole_conversation_is_whole_from_every_answer(watched: Watched) -> None:
+    page = watched.page
+    for question in EXAMPLES[:3]:
+        ask(page, question)
+    tools = page.locator("#chat .tools").first
+    tools.locator("summary").click()
+    with page.expect_download() as download:
+        tools.get_by_role("button", name=EN["whole_markdown"]).click()
+    text = Path(download.value.path()).read_text("utf-8")
+    assert [question in text for question in EXAMPLES[:3]] == [True] * 3
+
+
+def test_the_document_clicked_last_is_shown_as_of_the_day_chosen_last(browser: Browser, service: str) -> None:
+    held: list[Route] = []
+    with opened(browser, service, "/?tab=corpus&kind=law&as_of=2023-01-31") as watch:
+        page = watch.page
+        buttons = page.locator("#corpus .documents button")
+        expect(buttons.nth(1)).to_be_visible(timeout=20_000)
+        buttons.nth(0).click()
+        expect(page.locator("#source h2")).to_have_text(buttons.nth(0).inner_text())
+        title = buttons.nth(1).inner_text()
+        page.route("**/v1/documents/*as_of=2023-01-31", lambda route: hold(held, route))
+        buttons.nth(1).click()
+        page.locator("#active .chip").first.click()
+        expect(page.locator("#source h2")).to_have_text(title)
+        expect(page.locator("#source")).not_to_have_attribute("aria-busy", "true")
+
+
+def test_chinese_readers_get_the_names_of_agencies_however_late_they_come(browser: Browser, service: str) -> None:
+    held: list[Route] = []
+    with opened(browser, service, locale="zh-CN") as watch:
+        page = watch.page
+        ask(page, EXAMPLES[1])
+        page.route("**/v1/coverage*", lambda route: hold(held, route))
+        page.goto(page.url + "&issuer=CAC")
+        expect(page.locator("#chat .sources .facts").first).to_contain_text("CAC", timeout=20_000)
+        for route in held:
+            route.continue_()
+        expect(page.locator("#chat .sources .facts").first).to_contain_text("国家互联网信息办公室")
+        expect(page.locator("#active .chip")).to_contain_text("国家互联网信息办公室")
+
+
+def test_comparing_versions_takes_the_focus_along(browser: Browser, service: str) -> None:
+    with opened(browser, service, "/?tab=corpus&kind=law&as_of=2023-01-31") as watch:
+        page = watch.page
+        title = get(service, "/v1/documents/law-aml-2007")["title"]
+        page.locator("#corpus .documents").get_by_role("button", name=title, exact=True).first.click()
+        page.locator("#source-compare").press("Enter")
+        expect(page.locator("#compare")).to_be_focused()
+
+
+def test_what_failed_is_said_in_the_language_chosen_since(browser: Browser, service: str) -> None:
+    with opened(browser, service) as watch:
+        page = watch.page
+        for path in ("quality", "timeline*"):
+            page.route(
+                f"**/v1/{path}",
+                lambda route: route.fulfill(
+                    status=500, json={"type": "urn:briefbot:problem:internal", "detail": "Broken."}
+                ),
+            )
+        for tab in ("quality", "timeline"):
+            show_tab(page, tab)
+            expect(page.locator(f"#{tab} .failed")).to_contain_text("Broken.")
+            page.locator("#switch-language").click()
+            expect(page.locator(f"#{tab} .failed")).to_contain_text(ZH["problem.internal"])
+            page.locator("#switch-language").click()
+
+
+def test_a_link_keeps_its_language_through_a_reload(browser: Browser, service: str) -> None:
+    with opened(browser, service, "/?lang=zh") as watch:
+        page = watch.page
+        ask(page, EXAMPLES[1])
+        page.reload()
+        expect(page.locator("#send")).to_have_text(ZH["send"], timeout=20_000)
+
+
+def test_a_key_that_no_service_can_have_is_no_outage(browser: Browser, service: str, tmp_path: Path) -> None:
+    (tmp_path / "ferry.md").write_text("# Ferry\n\nA ferry.\n", encoding="utf-8")
+    with opened(browser, service, "/?tab=corpus") as watch:
+        page = watch.page
+        page.locator("#files").set_input_files([tmp_path / "ferry.md"])
+        page.locator("#upload-key").fill("密钥")
+        page.locator("#upload-send").click()
+        expect(page.locator("#corpus .results .failed")).to_have_text(EN["upload_needs_key"])
+        expect(page.locator("#away")).to_have_count(0)
+
+
+def test_a_service_that_is_not_ready_is_waited_for(browser: Browser, service: str) -> None:
+    def refuse(route: Route) -> None:
+        route.fulfill(status=503, json={"type": "urn:briefbot:problem:busy", "detail": "Not ready."})
+
+    context = browser.new_context()
+    page = context.new_page()
+    for path in ("**/readyz", "**/v1/coverage*"):
+        page.route(path, refuse)
+    page.goto(service)
+    expect(page.locator("#away")).to_be_visible(timeout=30_000)
+    page.unroute("**/readyz")
+    page.unroute("**/v1/coverage*")
+    expect(page.locator("#controls .model")).to_have_text(EN["model_is_not_set"], timeout=20_000)
+    expect(page.locator("#facet-kind-law")).to_be_attached()
+    context.close()

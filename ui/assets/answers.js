@@ -4,7 +4,7 @@ import { isPast, statusBadge } from "./badges.js";
 import { el, refill } from "./dom.js";
 import { issuersOf } from "./names.js";
 import { openCitation } from "./source.js";
-import { day, onLanguage, t, titleOf } from "./strings.js";
+import { day, languageOf, onLanguage, t, titleOf } from "./strings.js";
 
 const MARK = /\s?\[(\d{1,3})\]/g;
 const CARD_LEAVES_MS = 180;
@@ -75,7 +75,7 @@ export function drawSources(answer) {
   return el("ol", { className: "bb sources", "aria-label": t("sources") }, [...byDocument.values()].map(({ doc, numbers }) =>
     el("li", {},
       el("span", { className: "numbers" }, numbers.map((number) => makeMark(answer, number, "sources"))),
-      el("span", { className: "title", textContent: titleOf(doc), lang: titleOf(doc) === doc.title ? "en" : "zh-CN" }),
+      el("span", { className: "title", textContent: titleOf(doc), lang: languageOf(titleOf(doc)) }),
       el("span", { className: "facts", textContent: [issuersOf(doc.issuer), day(doc.published)].filter(Boolean).join(" · ") }),
       statusBadge(doc.status))));
 }

@@ -8,9 +8,10 @@ import { ApiError, get, isThere, onAway, post, stream } from "./api.js";
 import { dayInChina, today } from "./days.js";
 import { button, el, focusOn, refill } from "./dom.js";
 import { keep, kept } from "./kept.js";
+import { onNames } from "./names.js";
 import { closeSource, onAsk } from "./source.js";
 import { askedQuestion, filtersForBody, filtersForQuery, state, update } from "./state.js";
-import { currentLanguage, day, onLanguage, t, word } from "./strings.js";
+import { currentLanguage, day, languageOf, onLanguage, t, word } from "./strings.js";
 import { say } from "./telling.js";
 import { drawButtons } from "./tools.js";
 
@@ -24,6 +25,7 @@ const turns = [];         // {question, text, answer, madeAt, mode, rating, fail
 let running = null;       // {turn, controller} of the answer that is coming
 let keepsNone = false;    // this service keeps no conversations, or no longer this one: earlier messages go with the question
 let foreign = "";         // a conversation that another browser began: it is shown, and not gone on with
+let lost = null;          // why the conversation could not be brought back
 let restored = Promise.resolve();
 let queued = "";          // the question that waits until the conversation is back
 
@@ -53,7 +55,7 @@ async function ask(question) {
   if (running) {
     if (!box().value.trim()) fill(question);
     box().focus();
-    tellWait(t("still_answering"));
+    tellWait(true);
     return;
   }
   const wasTyped = box().value.trim() === question.trim();
@@ -172,13 +174,14 @@ function setBusy(isBusy) {
   const held = document.activeElement;
   document.body.classList.toggle("busy", isBusy);
   find("#chat").setAttribute("aria-busy", String(isBusy));
-  if (!isBusy) tellWait("");
+  if (!isBusy) tellWait(false);
   // The button that was pressed is not there any more.
   if (held?.closest?.("#send, #stop, #fresh")) focusOn(isNarrow() ? find("#chat") : box());
 }
 
-function tellWait(text) {
-  find("#wait").textContent = text;
+/** That a question waits for the answer that is coming. */
+function tellWait(isWaiting) {
+  find("#wait").textContent = isWaiting ? t("still_answering") : "";
 }
 
 // ---------------------------------------------------------------- drawing
@@ -213,7 +216,7 @@ function drawFailed(turn) {
 
 const tryAgain = (turn) => button(t("try_again"), () => {
   if (running) {
-    tellWait(t("still_answering"));
+    tellWait(true);
     return;
   }
   if (turn.failed?.isGivenBack && box().value === turn.question) fill("");
@@ -252,7 +255,7 @@ function drawTools(turn) {
   const since = answer.as_of || made !== today() ? t("as_of_day", { date: day(answer.as_of || made) }) : t("as_of_today");
   return el("footer", { className: "tools" },
     el("span", { className: "made", textContent: answer.abstained ? since : `${author} · ${since}` }),
-    drawButtons(turn, () => turns.slice(0, turns.indexOf(turn) + 1).flatMap((item) => item.answer || [])));
+    drawButtons(turn, () => turns.flatMap((item) => item.answer || [])));
 }
 
 /** Questions that the corpus answers, once the service has tried them; the room for them is kept from the start. */
@@ -279,7 +282,7 @@ function drawWelcome() {
       return button(question, () => {
         fill(question);
         box().focus();
-      }, { className: "suggestion", lang: /\p{Script=Han}/u.test(question) ? "zh-CN" : "en" });
+      }, { className: "suggestion", lang: languageOf(question) });
     })));
 }
 
@@ -302,8 +305,8 @@ onAway(async (isAway) => {
   if (isAway) return;
   setTimeout(() => { banner.hidden = !document.body.classList.contains("away"); }, 4000);
   const waiting = turns.filter((turn) => turn.failed?.isAway);
-  if (!waiting.length) return;
-  await restore().catch(() => {});
+  restored = bringBack();
+  await restored;
   for (const turn of waiting) {
     if (turn.answer || !turns.includes(turn) || !turn.failed?.isAway) continue;
     if (turn === turns.at(-1) && !running) answer(turn);
@@ -334,15 +337,21 @@ async function restore() {
 
 /** Bring the conversation of the address back; where the service is too busy for it, say so. */
 async function bringBack() {
+  lost = null;
   try {
     await restore();
   } catch (error) {
     if ([404, 422].includes(error.status)) update({ conversation: "" });
-    else if (error.slug !== "unreachable") refill(find("#wait"), error.message, " ", button(t("try_again"), () => {
-      tellWait("");
-      restored = bringBack();
-    }, { className: "quiet" }));
+    else lost = error;
   }
+  drawLost();
+}
+
+/** That the conversation could not be brought back; where the service is away, this is tried again when it is back. */
+function drawLost() {
+  const place = find("#lost");
+  if (!lost || lost.slug === "unreachable") refill(place);
+  else refill(place, lost.message, " ", button(t("try_again"), () => { restored = bringBack(); }, { className: "quiet" }));
 }
 
 // ---------------------------------------------------------------- start
@@ -352,12 +361,15 @@ export async function startChat() {
   find("#ask").before(el("section", { id: "welcome", className: "bb" }),
     // A finished answer is read out once and whole, by `say`: read piece by piece it could not be followed.
     el("div", { id: "chat", role: "log", "aria-live": "off", tabIndex: 0 }),
+    el("p", { id: "lost", className: "bb hint", role: "status" }),
     el("p", { id: "foreign", className: "bb hint", hidden: true }),
     el("p", { id: "wait", className: "bb hint", role: "status" }));
   onLanguage(() => {
     nameControls();
     drawWelcome();
     find("#foreign").textContent = t("foreign");
+    if (find("#wait").textContent) tellWait(true);
+    drawLost();
     if (document.body.classList.contains("away")) find("#away").textContent = t("away_banner");
     turns.forEach(drawTurn);
   });
@@ -377,6 +389,9 @@ export async function startChat() {
     document.body.classList.remove("talking");
     update({ conversation: "" });
     box().focus();
+  });
+  onNames((kind) => {
+    if (kind === "issuers") turns.forEach((turn) => turn.reply?.querySelector(".sources")?.replaceWith(drawSources(turn.answer)));
   });
   restored = bringBack();
   await restored;

@@ -4,6 +4,7 @@ import { makeMark } from "./answers.js";
 import { post } from "./api.js";
 import { statusBadge } from "./badges.js";
 import { button, el, refill } from "./dom.js";
+import { onNames, shortName } from "./names.js";
 import { makeTab } from "./shell.js";
 import { FACETS, filtersForBody, state, subscribe } from "./state.js";
 import { day, onLanguage, t, titleOf, word } from "./strings.js";
@@ -26,6 +27,7 @@ export function startCheck() {
     check(box.value);
   } } }, parts.label, box, send), parts.verdicts);
   subscribe((_, changed) => { if (changed.includes("asOf") || changed.includes("filters")) drawVerdicts(); });
+  onNames((kind) => { if (kind === "issuers") drawVerdicts(); });
   onLanguage(draw);
 }
 
@@ -79,7 +81,7 @@ function drawVerdicts() {
 
 /** The day and the filters that the verdicts go by, and a way to go by those chosen since. */
 function drawBasis() {
-  const chosen = FACETS.flatMap((facet) => (found.chosen[facet] || []).map((value) => `${t(`facet_${facet}`)}: ${facet === "issuer" ? value : word(facet, value)}`));
+  const chosen = FACETS.flatMap((facet) => (found.chosen[facet] || []).map((value) => `${t(`facet_${facet}`)}${t("colon")}${facet === "issuer" ? shortName(value) : word(facet, value)}`));
   const basis = [found.asOf ? t("as_of_day", { date: day(found.asOf) }) : t("as_of_today"), ...chosen].join(" · ");
   const isStale = found.asOf !== state.asOf || JSON.stringify(found.chosen) !== JSON.stringify(filtersForBody());
   return el("p", { className: "facts basis" }, basis, isStale ? [" ", button(t("check_again"), () => check(found.text), { className: "quiet", id: "check-again" })] : null);

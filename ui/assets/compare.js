@@ -5,7 +5,7 @@ import { get, onRefresh, post } from "./api.js";
 import { statusBadge } from "./badges.js";
 import { toDay, toNumber } from "./days.js";
 import { button, el, refill } from "./dom.js";
-import { issuersOf } from "./names.js";
+import { issuersOf, onNames } from "./names.js";
 import { makeTab } from "./shell.js";
 import { openDocument } from "./source.js";
 import { filtersForBody, filtersForQuery, state, subscribe, update } from "./state.js";
@@ -21,6 +21,7 @@ let section;
 let parts;
 let instruments = [];
 let choosing = 0;
+let written = {};            // what of the address stands in the lists and fields; what the reader types there since is theirs
 const compared = { request: 0, wanted: "", shown: null, error: null };   // two versions
 const twice = { request: 0, wanted: "", shown: null, error: null };      // two dates: {first, second, events, days}
 
@@ -45,6 +46,7 @@ export function startCompare() {
     show();
   });
   onLanguage(draw);
+  onNames(drawTwice);
   show();
 }
 
@@ -87,29 +89,27 @@ function draw() {
   parts.question.placeholder = t("compare_question_hint");
   parts.send.textContent = t("compare");
   drawOptions();
+  drawChoices();
   drawCompared();
   drawTwice();
 }
 
 function drawOptions() {
   const name = (doc) => `${titleOf(doc)} (${[doc.published, word("status", doc.status), word("language", doc.language)].filter(Boolean).join(", ")})`;
-  for (const [list, none] of [[parts.left, "choose"], [parts.right, "choose"], [parts.instrument, "no_instrument"]]) {
-    const held = list.value;
+  const isFirst = parts.left.options.length < 2;
+  for (const [list, none, named] of [[parts.left, "choose", "left"], [parts.right, "choose", "right"], [parts.instrument, "no_instrument", "document"]]) {
+    const held = isFirst ? state.compare[named] : list.value;
     refill(list, el("option", { value: "", textContent: t(none) }), instruments.map((doc) => el("option", { value: doc.id, textContent: name(doc) })));
     list.value = held;
   }
-  drawChoices();
 }
 
-/** What the address says goes into the lists and fields. */
+/** What the address says now, and did not say before, goes into the lists and fields. */
 function drawChoices() {
   const { left, right, document: instrument, from, to, question } = state.compare;
-  parts.left.value = left;
-  parts.right.value = right;
-  if (from || !parts.from.value) parts.from.value = from || EARLIER;
-  if (to || !parts.to.value) parts.to.value = to || LATER;
-  if (instrument || left) parts.instrument.value = instrument;
-  if (question) parts.question.value = question;
+  const wanted = { left, right, instrument, from: from || EARLIER, to: to || LATER, question };
+  for (const [name, value] of Object.entries(wanted)) if (written[name] !== value) parts[name].value = value;
+  written = wanted;
 }
 
 // ---------------------------------------------------------------- two versions
@@ -202,11 +202,13 @@ function askTwice(event) {
   const { from, to, question, instrument } = parts;
   if (!from.value || !to.value || from.value >= to.value) {
     twice.request += 1;
+    parts.twice.removeAttribute("aria-busy");
     Object.assign(twice, { wanted: "", shown: null, error: fault("days_in_order") });
     drawTwice();
     return;
   }
-  const next = { left: "", right: "", document: instrument.value, from: from.value, to: to.value, question: question.value.trim() };
+  const pair = instrument.value ? { left: "", right: "" } : { left: state.compare.left, right: state.compare.right };
+  const next = { ...pair, document: instrument.value, from: from.value, to: to.value, question: question.value.trim() };
   twice.wanted = ""; // asked again, even if it is the same
   update({ compare: next });
   compareDates();
@@ -225,6 +227,7 @@ async function compareDates() {
     const query = filtersForQuery({ asOf: "" });
     query.set("from", toDay(toNumber(from) + 1));
     query.set("to", to);
+    query.set("as_of", to); // statuses, and filters by them, are those of the later day
     query.set("limit", MOST);
     const [first, second, between] = await Promise.all([
       question ? post("/v1/answer", body(from)) : null, question ? post("/v1/answer", body(to)) : null, get("/v1/timeline", query),

@@ -3,11 +3,11 @@
 // Its parts are made once and then brought up to date: a field that was replaced while somebody types into it would lose what
 // they typed, and a slider would let go of the hand that drags it.
 
-import { get, onRefresh } from "./api.js";
+import { get, leave as leaveService, onRefresh } from "./api.js";
 import { toDay, toNumber, today } from "./days.js";
 import { button, debounce, el, focusOn, refill } from "./dom.js";
 import { makeMenu } from "./menus.js";
-import { issuerName, learnIssuers } from "./names.js";
+import { issuerName, learnIssuers, onNames, shortName } from "./names.js";
 import { clearFilters, FACETS, filtersForQuery, MODES, state, subscribe, toggleFilter, update } from "./state.js";
 import { day, onLanguage, t, word } from "./strings.js";
 import { say } from "./telling.js";
@@ -21,6 +21,8 @@ let failed = null;
 let asked = 0;
 let isSliding = false;
 let isTyping = false;
+let drawnDay = "";      // what the page itself put into the field of the day
+let isFaulty = false;   // what stood there when the reader left it was no day
 let writer;             // the language model's name, null where there is none, undefined while it is not known
 const listeners = [];
 
@@ -36,6 +38,8 @@ export function startControls() {
   parts.active = el("div", { id: "active", className: "bb chips", role: "group", hidden: true });
   document.querySelector("#masthead").after(parts.bar, parts.active);
   onLanguage(draw);
+  onNames((kind) => { if (kind === "issuers") drawChips(); });
+  addEventListener("visibilitychange", drawDay); // a page that lay open overnight
   const count = debounce(readCoverage, 120);
   subscribe((_, changed) => {
     if (changed.includes("asOf") || changed.includes("filters")) count();
@@ -72,7 +76,9 @@ async function readWriter() {
   try {
     writer = (await get("/readyz")).language_model;
     drawMode();
-  } catch { /* asked again once the service is ready */ }
+  } catch (error) {
+    if (error.status === 503) leaveService(); // it cannot answer yet: the page looks every second until it can
+  }
 }
 
 function draw() {
@@ -85,12 +91,13 @@ function draw() {
 
 // ---------------------------------------------------------------- the day
 
-const choose = (value) => update({ asOf: value >= today() ? "" : value });
+/** The last day of the field and the slider is today, also when today has become another day since they were drawn. */
+const choose = (value) => update({ asOf: value >= parts.field.max ? "" : value });
 
 function makeDay() {
   const take = () => {
     isTyping = false;
-    if (isWhole()) choose(field.value);
+    if (isWhole() && field.value !== drawnDay) choose(field.value);
   };
   const takeSoon = debounce(() => { if (isTyping) take(); }, TYPED_MS);
   const leave = () => {
@@ -100,6 +107,7 @@ function makeDay() {
   const field = el("input", {
     type: "date", id: "as-of",
     on: {
+      focus: drawDay,
       // With each key of a day being typed the field holds another one: they wait until the reader pauses or goes on.
       change: () => (isTyping ? takeSoon() : take()),
       blur: leave,
@@ -138,11 +146,10 @@ const isWhole = () => Boolean(parts.field.value) && parts.field.validity.valid;
 
 /** What stands in the field when the reader leaves it counts; what is no day the corpus can have gives way, with a reason. */
 function leaveField() {
-  const { field, trouble } = parts;
-  const isGood = isWhole();
-  trouble.hidden = isGood;
-  trouble.textContent = isGood ? "" : t("day_range", { first: day(field.min), last: day(field.max) });
-  if (!isGood) field.value = state.asOf || today();
+  const { field } = parts;
+  isFaulty = !isWhole() && field.value !== drawnDay;
+  if (!isWhole()) field.value = drawnDay;
+  drawDay();
 }
 
 function nameDay(value) {
@@ -151,7 +158,7 @@ function nameDay(value) {
 }
 
 function drawDay() {
-  const { field, slider, back, dayLabel } = parts;
+  const { field, slider, back, dayLabel, trouble } = parts;
   const chosen = state.asOf || today();
   dayLabel.textContent = t("as_of");
   slider.setAttribute("aria-label", t("as_of_slider"));
@@ -160,10 +167,14 @@ function drawDay() {
   Object.assign(slider, { min: toNumber(field.min), max: toNumber(today()) });
   back.textContent = t("today");
   back.hidden = !state.asOf;
+  trouble.hidden = !isFaulty;
+  trouble.textContent = isFaulty ? t("day_range", { first: day(field.min), last: day(field.max) }) : "";
   if (isSliding) return;
   slider.value = toNumber(chosen);
   slider.setAttribute("aria-valuetext", day(chosen));
-  if (!isTyping) setChanged(field, { value: chosen });
+  if (isTyping) return;
+  drawnDay = chosen;
+  setChanged(field, { value: chosen });
 }
 
 function setChanged(node, values) {
@@ -211,9 +222,9 @@ function labelOf(facet, value) {
 /** What restricts the answers at the moment, each with a way to lift it; always in sight. */
 function drawChips() {
   const wanted = FACETS.flatMap((facet) => state.filters[facet].map((value) => ({
-    label: `${t(`facet_${facet}`)}: ${facet === "issuer" ? value : word(facet, value)}`, lift: () => toggleFilter(facet, value), key: `${facet} ${value}`,
+    label: `${t(`facet_${facet}`)}${t("colon")}${facet === "issuer" ? shortName(value) : word(facet, value)}`, lift: () => toggleFilter(facet, value), key: `${facet} ${value}`,
   })));
-  if (state.asOf) wanted.unshift({ label: `${t("as_of")}: ${day(state.asOf)}`, lift: () => update({ asOf: "" }), key: "as_of" });
+  if (state.asOf) wanted.unshift({ label: `${t("as_of")}${t("colon")}${day(state.asOf)}`, lift: () => update({ asOf: "" }), key: "as_of" });
   parts.active.setAttribute("aria-label", t("active_filters"));
   parts.active.hidden = !wanted.length;
   refill(parts.active, wanted.map(({ label, lift, key }, at) => button(`${label} ×`, () => {

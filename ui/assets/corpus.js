@@ -4,7 +4,7 @@ import { get, onRefresh, post, postForm, refresh } from "./api.js";
 import { statusBadge } from "./badges.js";
 import { onCoverage } from "./controls.js";
 import { button, debounce, el, focusOn, refill } from "./dom.js";
-import { issuersOf, learnDocuments, titleById } from "./names.js";
+import { issuersOf, learnDocuments, onNames, titleById } from "./names.js";
 import { makeTab } from "./shell.js";
 import { openDocument } from "./source.js";
 import { filtersForBody, filtersForQuery, state, subscribe } from "./state.js";
@@ -24,6 +24,7 @@ let query = "";
 let quarter = null;          // {topic, name, from, to} chosen on the map
 let found = { kind: "none" };
 let asked = 0;
+let isReading = false;
 let showsAllTopics = false;
 
 /** Makes the tab; it is filled when it is shown. */
@@ -32,13 +33,18 @@ export function startCorpus() {
   parts = makeParts();
   section.append(parts.head, parts.search, parts.found, parts.map, parts.upload);
   const load = () => { if (state.tab === "corpus") read(); };
-  subscribe((_, changed) => { if (["tab", "filters", "asOf"].some((name) => changed.includes(name))) load(); });
+  subscribe((_, changed) => {
+    // The map shows the topics chosen only; a field of another one, chosen before, must not widen them.
+    if (quarter && state.filters.topic.length && !state.filters.topic.includes(quarter.topic)) quarter = null;
+    if (["tab", "filters", "asOf"].some((name) => changed.includes(name))) load();
+  });
   onRefresh(load);
   onCoverage((counted) => {
     coverage = counted;
     drawMap();
   });
   onLanguage(draw);
+  onNames(drawFound);
   load();
 }
 
@@ -82,6 +88,7 @@ function draw() {
 async function read() {
   const request = ++asked;
   const wanted = query;
+  isReading = true;
   parts.found.setAttribute("aria-busy", "true");
   try {
     const next = wanted ? await searchPassages(wanted) : await readPage(0);
@@ -92,6 +99,7 @@ async function read() {
     if (request !== asked) return;
     found = { kind: "failed", error };
   }
+  isReading = false;
   parts.found.removeAttribute("aria-busy");
   drawFound();
 }
@@ -118,6 +126,7 @@ async function readPage(offset) {
 }
 
 async function readMore() {
+  if (isReading) return; // the list is about to be another one
   const request = ++asked;
   const { documents } = found;
   try {
@@ -192,7 +201,7 @@ function drawMap() {
     el("h3", { textContent: t("coverage") }), el("p", { textContent: t("coverage_hint") }), drawPhaseKey(),
     el("div", { className: "scroll", id: "map-scroll", tabIndex: 0, role: "region", "aria-label": t("coverage") }, el("table", { on: { keydown: walkMap } },
       el("thead", {}, el("tr", {}, el("th", { scope: "col", textContent: t("facet_topic") }),
-        quarters.map((name) => el("th", { scope: "col", textContent: name.endsWith("Q1") ? name.slice(0, 4) : "", "aria-label": name })))),
+        quarters.map((name) => el("th", { scope: "col", textContent: name.endsWith("Q1") ? name.slice(0, 4) : "", "aria-label": quarterName(name) })))),
       el("tbody", {}, rows.map((topic) => el("tr", {}, el("th", { scope: "row", textContent: word("topic", topic) }),
         quarters.map((name) => drawCell(topic, name, counts.get(`${topic} ${name}`)))))))),
     ordered.length > MAP_ROWS ? button(showsAllTopics ? t("fewer_topics") : t("all_topics", { count: ordered.length }), () => {
@@ -200,7 +209,7 @@ function drawMap() {
       drawMap();
     }, { className: "quiet", id: "map-topics", "aria-expanded": String(showsAllTopics) }) : null,
     el("details", { className: "gaps", open: Boolean(isOpen) }, el("summary", { textContent: t("gaps", { count: gaps.length }), id: "map-gaps" }),
-      el("ul", {}, gaps.map((gap) => el("li", { textContent: t("gap", { topic: word("topic", gap.topic), from: gap.from, to: gap.to }) })))));
+      el("ul", {}, gaps.map((gap) => el("li", { textContent: t("gap", { topic: word("topic", gap.topic), from: quarterName(gap.from), to: quarterName(gap.to) }) })))));
   const first = parts.map.querySelector(".cell:focus") || parts.map.querySelector(".cell");
   if (first) first.tabIndex = 0;
 }
@@ -233,14 +242,16 @@ function drawCell(topic, name, held) {
   if (!held) return el("td", { className: "none" });
   const [phase] = Object.entries(held).sort((one, other) => other[1] - one[1])[0];
   const count = Object.values(held).reduce((sum, each) => sum + each, 0);
-  const label = t("cell", { topic: word("topic", topic), quarter: name, count, phase: word("phase", phase) });
+  const label = t(phase === "none" ? "cell_without_phase" : "cell", { topic: word("topic", topic), quarter: quarterName(name), count, phase: word("phase", phase) });
   return el("td", {}, el("button", {
     type: "button", className: `cell ${phase}`, textContent: count, title: label, "aria-label": label, "data-key": `cell ${topic} ${name}`, tabIndex: -1,
     on: { click: () => chooseQuarter({ topic, name, ...daysOf(name) }) },
   }));
 }
 
-const nameOf = ({ topic, name }) => `${word("topic", topic)}, ${name}`;
+const nameOf = ({ topic, name }) => `${word("topic", topic)}${t("comma")}${quarterName(name)}`;
+
+const quarterName = (name) => t("quarter", { year: name.slice(0, 4), part: name.slice(-1) });
 
 async function chooseQuarter(chosen) {
   quarter = chosen;
@@ -266,6 +277,12 @@ function daysOf(name) {
 let taken = null;   // {results}, {error} or {isBusy} of the last files
 
 async function addFiles() {
+  const key = parts.key.value.trim();
+  if (!/^[!-~]*$/.test(key)) { // no header holds such a key, and so no service
+    taken = { error: fault("upload_needs_key") };
+    drawResults();
+    return;
+  }
   if (!parts.files.files.length) {
     taken = { error: fault("files_empty") };
     drawResults();
@@ -277,9 +294,9 @@ async function addFiles() {
   taken = { isBusy: true };
   drawResults();
   try {
-    const { results } = await postForm("/v1/documents", form, parts.key.value.trim());
+    const { results } = await postForm("/v1/documents", form, key);
     taken = { results };
-    say(results.map((item) => `${item.source}: ${word("outcome", item.outcome)}`).join(". "));
+    say(results.map((item) => `${item.source}${t("colon")}${word("outcome", item.outcome)}`).join(". "));
     refresh(); // lists, counts, map and timeline hold the new documents too
   } catch (error) {
     taken = { error };
@@ -287,7 +304,8 @@ async function addFiles() {
     parts.send.disabled = false;
   }
   drawResults();
-  focusOn(parts.send);
+  // The button was switched off while it had the focus; who went on to something else is left there.
+  if (document.activeElement === document.body) focusOn(parts.send);
 }
 
 function drawResults() {
@@ -301,5 +319,5 @@ function drawResults() {
 
 const drawOutcomes = (results) => el("table", {}, el("thead", {}, el("tr", {}, ["file", "outcome", "document"].map((name) => el("th", { scope: "col", textContent: t(`col_${name}`) })))),
   el("tbody", {}, results.map((item) => el("tr", { className: item.outcome },
-    el("td", { textContent: item.source }), el("td", { textContent: word("outcome", item.outcome) + (item.reason ? `: ${item.reason}` : "") }),
+    el("td", { textContent: item.source }), el("td", { textContent: word("outcome", item.outcome) + (item.reason ? `${t("colon")}${item.reason}` : "") }),
     el("td", {}, item.document_id ? openButton(item.document_id, item.document_id) : null)))));

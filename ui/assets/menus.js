@@ -2,8 +2,8 @@
 
 import { el } from "./dom.js";
 
-/** A menu with a summary and its items. */
-export function makeMenu(properties, summary, items) {
+/** A menu with a summary and its items; `fill` runs each time before they are shown. */
+export function makeMenu(properties, summary, items, fill = () => {}) {
   const menu = el("details", properties, summary, items);
   menu.classList.add("menu");
   menu.addEventListener("keydown", (event) => {
@@ -17,6 +17,7 @@ export function makeMenu(properties, summary, items) {
   });
   menu.addEventListener("toggle", () => {
     if (!menu.open) return;
+    fill();
     document.querySelectorAll("details.menu[open]").forEach((other) => { if (other !== menu) other.open = false; });
     const room = menu.getBoundingClientRect().top - (menu.closest("#chat")?.getBoundingClientRect().top ?? 0);
     menu.classList.toggle("below", room < items.offsetHeight + 8);

@@ -6,21 +6,21 @@ const documents = new Map();
 const issuers = new Map();
 const listeners = [];
 
-/** Runs `run` whenever more names are known. */
+/** Runs `run("documents" or "issuers")` whenever more names of them are known. */
 export const onNames = (run) => listeners.push(run);
 
 /** Remember titles: `found` holds documents as the API lists them. */
-export const learnDocuments = (found) => learn(documents, found.map((doc) => [doc.id, { title: doc.title, title_zh: doc.title_zh }]));
+export const learnDocuments = (found) => learn("documents", documents, found.map((doc) => [doc.id, { title: doc.title, title_zh: doc.title_zh }]));
 
 /** Remember issuing bodies: `found` holds `{value, name, name_zh}`. */
-export const learnIssuers = (found) => learn(issuers, found.map(({ value, name, name_zh }) => [value, { name, name_zh }]));
+export const learnIssuers = (found) => learn("issuers", issuers, found.map(({ value, name, name_zh }) => [value, { name, name_zh }]));
 
 /** What is drawn anew loses the reader's selection, so nothing is unless a name is new. */
-function learn(names, found) {
+function learn(kind, names, found) {
   const isNew = ([key, value]) => JSON.stringify(names.get(key)) !== JSON.stringify(value);
   const news = found.filter(isNew);
   news.forEach(([key, value]) => names.set(key, value));
-  if (news.length) listeners.forEach((run) => run());
+  if (news.length) listeners.forEach((run) => run(kind));
 }
 
 /** A document's title in the interface's language, or its id while the title is not known. */

@@ -9,6 +9,7 @@ import { drawFailure } from "./telling.js";
 
 let section;
 let found = null;
+let failed = null;
 
 /** Makes the tab; the scores are fetched when it is first shown. */
 export function startQuality() {
@@ -17,14 +18,19 @@ export function startQuality() {
     if (state.tab !== "quality" || found) return;
     try {
       found = await get("/v1/quality");
-      draw();
+      failed = null;
     } catch (error) {
-      refill(section, drawFailure(error, show));
+      failed = error;
     }
+    redraw();
+  };
+  const redraw = () => {
+    if (found) draw();
+    else if (failed) refill(section, drawFailure(failed, show));
   };
   subscribe((_, changed) => { if (changed.includes("tab")) show(); });
   onRefresh(show);
-  onLanguage(() => { if (found) draw(); });
+  onLanguage(redraw);
   show();
 }
 

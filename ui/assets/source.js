@@ -6,12 +6,14 @@ import { dayInChina } from "./days.js";
 import { button, el, focusOn, outsideLink, refill, slice } from "./dom.js";
 import { issuerName, onNames, titleById } from "./names.js";
 import { state, subscribe, update } from "./state.js";
-import { day, onLanguage, quotedTitle, t, titleOf, word } from "./strings.js";
+import { day, languageOf, onLanguage, quotedTitle, t, titleOf, word } from "./strings.js";
 import { drawFailure, say } from "./telling.js";
 
 const VERSIONS = ["drafts", "amends", "supersedes"];
 
 let shown = null;   // what is open: {doc, asOf, citation, answer, span}
+let wanted = null;  // what was asked for last, there or not yet
+let failed = null;  // why it could not be shown
 let opener = null;  // what opened it, and gets the focus back
 let asking = 0;     // the newest request wins
 let askAbout = () => {};
@@ -29,6 +31,7 @@ export const openDocument = (id, { start, end, opener: from } = {}) =>
 
 async function open({ id, citation = null, answer = null, asOf = null, span = null }, from, { keepsFocus = false } = {}) {
   const request = ++asking;
+  wanted = { id, citation, answer, asOf, span };
   opener = from || opener;
   setExpanded();
   const section = place();
@@ -38,6 +41,7 @@ async function open({ id, citation = null, answer = null, asOf = null, span = nu
     const query = asOf ? new URLSearchParams({ as_of: asOf }) : undefined;
     const doc = await get(`/v1/documents/${encodeURIComponent(id)}`, query);
     if (request !== asking) return;
+    failed = null;
     shown = { doc, asOf, citation, answer, span: citation ? locate(doc, citation) : span };
     draw();
     if (citation || !keepsFocus) showHit();
@@ -47,8 +51,8 @@ async function open({ id, citation = null, answer = null, asOf = null, span = nu
   } catch (error) {
     if (request !== asking) return;
     shown = null;
-    refill(section, closeButton(), drawFailure({ message: t("source_failed", { reason: error.message }) },
-      () => open({ id, citation, answer, asOf, span }, from)));
+    failed = error;
+    draw();
   } finally {
     if (request === asking) section.removeAttribute("aria-busy");
   }
@@ -76,7 +80,7 @@ function place() {
 export function closeSource({ withFocus = true } = {}) {
   asking += 1;
   const from = currentOpener();
-  shown = null;
+  shown = wanted = failed = null;
   opener = null;
   setExpanded();
   document.body.classList.remove("source-open");
@@ -105,6 +109,9 @@ function setExpanded() {
 const closeButton = () => button("×", () => closeSource(), { className: "close", id: "source-close", "aria-label": t("close") });
 
 function draw() {
+  if (failed) {
+    refill(place(), closeButton(), drawFailure({ message: t("source_failed", { reason: failed.message }) }, () => open(wanted)));
+  }
   if (!shown) return;
   const { doc, citation, span } = shown;
   const section = place();
@@ -133,7 +140,7 @@ function drawHead(doc, citation) {
     doc.effective_to && `${t("effective_to")} ${day(doc.effective_to)}`,
   ].filter(Boolean);
   return el("header", {},
-    other ? el("p", { className: "title-zh", lang: other === doc.title ? "en" : "zh-CN", textContent: other }) : null,
+    other ? el("p", { className: "title-zh", lang: languageOf(other), textContent: other }) : null,
     el("p", { className: "facts" },
       el("span", { className: "badge", textContent: word("kind", doc.kind) }), statusBadge(doc.status),
       el("span", { textContent: [day(doc.published), doc.issuer.map(issuerName).join(t("comma")), citation?.locator].filter(Boolean).join(" · ") })),
@@ -143,7 +150,10 @@ function drawHead(doc, citation) {
       outsideLink(doc.url, t("open_original")),
       button(t("ask_about"), () => askAbout(t("ask_about_question", { title: quotedTitle(title) })), { className: "quiet", id: "source-ask" }),
       doc.edges.some((edge) => VERSIONS.includes(edge.type))
-        ? button(t("compare_versions"), () => update({ tab: "compare", compare: pairOf(doc) }), { className: "quiet", id: "source-compare" }) : null));
+        ? button(t("compare_versions"), () => {
+          update({ tab: "compare", compare: pairOf(doc) });
+          focusOn(document.querySelector("#compare"));
+        }, { className: "quiet", id: "source-compare" }) : null));
 }
 
 /** The older and the newer of a document and the version it is linked with. */
@@ -268,9 +278,9 @@ document.addEventListener("keydown", (event) => {
 });
 subscribe((_, changed) => {
   if (changed.includes("tab")) closeSource({ withFocus: false });
-  else if (changed.includes("asOf") && shown && !shown.answer) {
+  else if (changed.includes("asOf") && wanted && !wanted.answer) {
     // A document opened from a tab stands as of the day asked about; an answer's source, as of the answer's day.
-    open({ id: shown.doc.id, asOf: state.asOf, span: shown.span }, null, { keepsFocus: true });
+    open({ ...wanted, asOf: state.asOf }, null, { keepsFocus: Boolean(shown) });
   }
 });
 onLanguage(() => draw());

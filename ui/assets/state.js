@@ -88,6 +88,8 @@ export function linkFor({ question, asOf, filters = {}, mode }) {
 
 function address() {
   const query = filtersForQuery();
+  const language = new URLSearchParams(location.search).get("lang"); // of the link, until the reader chooses another
+  if (language) query.set("lang", language);
   if (state.mode !== "auto") query.set("mode", state.mode);
   if (state.tab !== "chat") query.set("tab", state.tab);
   if (state.conversation) query.set("c", state.conversation);

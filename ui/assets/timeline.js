@@ -23,7 +23,9 @@ const PAGE = 1000;
 const PRESS = "PRESS";     // the lane of what no agency issued
 
 let section;
-let events = null;          // everything dated, oldest first, whatever the day asked about
+let events = [];            // everything dated, oldest first, whatever the day asked about
+let readUnder = null;       // what filters they were read under; null once documents came in since
+let failed = null;
 let documents = [];         // those of them that say when a document was published
 let statuses = new Map();   // of documents on the day asked about
 let asked = 0;
@@ -34,40 +36,44 @@ let isList = matchMedia("(max-width: 700px)").matches;
 export function startTimeline() {
   section = makeTab("timeline");
   const show = () => { if (state.tab === "timeline") load(); };
-  const forget = () => {
-    events = null;
-    show();
-  };
   subscribe((_, changed) => {
-    if (changed.includes("filters")) events = null;
     if (["tab", "filters", "asOf"].some((name) => changed.includes(name))) show();
   });
-  onRefresh(forget);
-  const redraw = () => { if (events && state.tab === "timeline") draw(); };
-  onLanguage(() => { if (events) draw(); });
+  onRefresh(() => {
+    readUnder = null;
+    show();
+  });
+  const redraw = () => { if (state.tab === "timeline") draw(); };
+  onLanguage(draw);
   onNames(redraw);
   addEventListener("resize", redraw);
   show();
 }
 
+/** What decides which events there are: the filters; with one of the status the day too, as it means the status of that day. */
+const wanted = () => JSON.stringify([state.filters, state.filters.status.length ? state.asOf : ""]);
+
 async function load() {
   const request = ++asked;
   const { asOf } = state;
-  if (events) draw();
+  const under = wanted();
+  failed = null;
+  draw();
   section.setAttribute("aria-busy", "true");
   try {
-    const all = events || await readAll("");
-    const then = asOf ? await readAll(asOf) : all;
-    if (request !== asked) return; // other filters or another day were chosen meanwhile
+    const then = asOf ? await readAll(asOf) : [];
+    const all = readUnder === under ? events : asOf && state.filters.status.length ? then : await readAll("");
+    if (request !== asked || under !== wanted()) return; // other filters or another day were chosen meanwhile
     events = all.filter((event) => event.kind !== "article");
     documents = events.filter((event) => event.type === "published");
-    statuses = new Map(then.map((event) => [event.document_id, event.status]));
-    draw();
+    readUnder = under;
+    statuses = new Map((asOf ? then : all).map((event) => [event.document_id, event.status]));
   } catch (error) {
-    if (request === asked) refill(section, drawFailure(error, load));
+    if (request === asked) failed = error;
   } finally {
     if (request === asked) section.removeAttribute("aria-busy");
   }
+  draw();
 }
 
 async function readAll(asOf) {
@@ -101,6 +107,8 @@ function chosen() {
 
 function draw() {
   if (isDragged) return;
+  if (failed) refill(section, drawFailure(failed, load));
+  if (failed || readUnder !== wanted()) return;
   const items = chosen();
   const head = el("header", { className: "tab-head" },
     el("h2", { textContent: t("tab_timeline") }), el("p", { textContent: t("timeline_hint") }),
@@ -244,7 +252,7 @@ function drawDots(lanes) {
   let isFirst = true;
   return lanes.map((lane) => svg("g", { role: "list", "aria-label": lane.name, "data-issuer": lane.code }, lane.dots.map(({ item, x, y }) => {
     const status = statusOf(item);
-    const label = [`${day(item.date)}: ${titleOf(item)}`, status && word("status", status), item.phase && word("phase", item.phase), ...laterDays(item)].filter(Boolean).join(", ");
+    const label = [`${day(item.date)}${t("colon")}${titleOf(item)}`, status && word("status", status), item.phase && word("phase", item.phase), ...laterDays(item)].filter(Boolean).join(t("comma"));
     const isInstrument = ["law", "regulation", "rule"].includes(item.kind);
     const shape = isInstrument
       ? svg("rect", { x: x - RADIUS, y: y - RADIUS, width: RADIUS * 2, height: RADIUS * 2, rx: 2 })

@@ -1,7 +1,7 @@
 // What a reader does with a finished answer: rate it, copy it, link to it, save it.
 
 import { post, postForFile } from "./api.js";
-import { copyText, download, el, svg } from "./dom.js";
+import { copyText, download, el, refill, svg } from "./dom.js";
 import { makeMenu } from "./menus.js";
 import { linkFor } from "./state.js";
 import { t } from "./strings.js";
@@ -9,7 +9,7 @@ import { momentary, say } from "./telling.js";
 
 const MOST_ANSWERS = 50; // in one file, as the API takes them
 
-/** The buttons below an answer; `turn` is the turn it belongs to, `whole()` gives the answers up to it. */
+/** The buttons below an answer; `turn` is the turn it belongs to, `whole()` gives every answer of the conversation. */
 export function drawButtons(turn, whole) {
   const { answer } = turn;
   const said = el("span", { className: "said-thanks" });
@@ -48,11 +48,13 @@ function drawExport(answer, whole) {
   };
   const latest = () => whole().slice(-MOST_ANSWERS);
   const receipt = () => download(`${answer.id}.json`, new Blob([JSON.stringify(answer, null, 2)], { type: "application/json" }));
-  const count = whole().length;
-  const wholeLabel = (name) => (count > MOST_ANSWERS ? t(`latest_${name}`, { count: MOST_ANSWERS }) : t(`whole_${name}`));
-  return makeMenu({}, el("summary", { textContent: t("export") }), el("div", { className: "items" },
-    momentary("Markdown", save("markdown", () => [answer])), momentary("Word (DOCX)", save("docx", () => [answer])),
-    momentary(t("receipt"), receipt),
-    count > 1 ? momentary(wholeLabel("markdown"), save("markdown", latest)) : null,
-    count > 1 ? momentary(wholeLabel("docx"), save("docx", latest)) : null));
+  const items = el("div", { className: "items" });
+  return makeMenu({}, el("summary", { textContent: t("export") }), items, () => {
+    const count = whole().length;
+    const wholeLabel = (name) => (count > MOST_ANSWERS ? t(`latest_${name}`, { count: MOST_ANSWERS }) : t(`whole_${name}`));
+    refill(items, momentary("Markdown", save("markdown", () => [answer])), momentary("Word (DOCX)", save("docx", () => [answer])),
+      momentary(t("receipt"), receipt),
+      count > 1 ? momentary(wholeLabel("markdown"), save("markdown", latest)) : null,
+      count > 1 ? momentary(wholeLabel("docx"), save("docx", latest)) : null);
+  });
 }
