@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, expect
+import httpx2
+from conftest import run_service
+from playwright.sync_api import Browser, Page, Route, expect
+from pydantic import SecretStr
+
+from briefbot.answering import Briefbot
+from briefbot.corpus import Corpus
+from briefbot.index import PassageIndex
 
 DESK: Mapping[str, Any] = {"viewport": {"width": 1280, "height": 860}}
 PHONE: Mapping[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
+KEY = "a-key-for-the-tests"
+WITH_KEY: Mapping[str, Any] = {"http_credentials": {"username": "x", "password": KEY}}
 TABS = ("chat", "timeline", "corpus", "compare", "check", "quality")
 
 
@@ -30,10 +40,11 @@ class Watched:
 
 
 @contextmanager
-def opened(browser: Browser, url: str, path: str = "/", **options: Any) -> Iterator[Watched]:
-    """The page in a context of its own, ready to be used."""
+def opened(browser: Browser, url: str, path: str = "/", *, script: str = "", **options: Any) -> Iterator[Watched]:
+    """The page in a context of its own, ready to be used; `script` runs in it before anything else."""
     context = browser.new_context(**{**DESK, **options})
     context.grant_permissions(["clipboard-read", "clipboard-write"])
+    context.add_init_script(script)
     page = context.new_page()
     watched = Watched(page, url)
     page.on("request", lambda request: watched.requested.append(request.url))
@@ -59,3 +70,39 @@ def show_tab(page: Page, name: str) -> None:
     """Choose a tab, and wait for what it shows."""
     page.locator(f"#tab-{name}").click()
     expect(page.locator(f"#{'talk' if name == 'chat' else name}")).to_be_visible()
+
+
+@contextmanager
+def own_service(bot: Briefbot, home: Path) -> Iterator[str]:
+    """The base URL of a service with an empty record of its own, which wants `KEY`."""
+    corpus = Corpus(home / "record.sqlite3")
+    corpus.bind_model(str(bot.embedder.identity))
+    locked = bot.settings.model_copy(update={"home": home, "api_key": SecretStr(KEY), "access": "keys"})
+    own = Briefbot(locked, corpus, bot.embedder, PassageIndex(home / "index"))
+    with run_service(locked, own) as url:
+        yield url
+    corpus.close()
+
+
+def get(url: str, path: str) -> Any:
+    """The JSON of a path of the API."""
+    return httpx2.get(url + path, trust_env=False, timeout=60).json()
+
+
+def hold(held: list[Route], route: Route) -> None:
+    """Keep a request from being answered until the test says so."""
+    held.append(route)
+
+
+def focused(page: Page) -> str:
+    """What has the focus: its id, else its class, else its tag."""
+    found: str = page.evaluate(
+        "document.activeElement.id || document.activeElement.className || document.activeElement.tagName"
+    )
+    return found
+
+
+def focused_label(page: Page) -> str:
+    """The name for screen readers of what has the focus."""
+    found: str = page.evaluate("document.activeElement.getAttribute('aria-label')")
+    return found

@@ -9,24 +9,16 @@ from typing import Any
 import httpx2
 import pytest
 from briefbot.ui.strings import STRINGS
-from conftest import run_service
-from pages import DESK, PHONE, ask, opened, show_tab
+from pages import DESK, PHONE, WITH_KEY, ask, get, opened, own_service, show_tab
 from playwright.sync_api import Browser, Page, expect
-from pydantic import SecretStr
 
 from briefbot.answering import Briefbot
-from briefbot.corpus import Corpus
-from briefbot.index import PassageIndex
 
 pytestmark = pytest.mark.browser
 
 EN, ZH = STRINGS["en"], STRINGS["zh"]
 VIEWS = [("en-GB", DESK), ("zh-CN", DESK), ("en-GB", PHONE), ("zh-CN", PHONE)]
 VIEW_IDS = ["en-desk", "zh-desk", "en-phone", "zh-phone"]
-
-
-def get(url: str, path: str) -> Any:
-    return httpx2.get(url + path, trust_env=False, timeout=60).json()
 
 
 def titles_of(document: dict[str, Any]) -> set[str]:
@@ -223,20 +215,13 @@ def test_the_map_counts_documents_by_topic_and_quarter_and_lists_them(browser: B
 
 
 def test_files_are_taken_in_or_refused_each_with_its_reason(browser: Browser, bot: Briefbot, tmp_path: Path) -> None:
-    corpus = Corpus(tmp_path / "record.sqlite3")
-    corpus.bind_model(str(bot.embedder.identity))
-    key = SecretStr("a-key-for-the-tests")
-    locked = bot.settings.model_copy(update={"home": tmp_path, "api_key": key, "access": "keys"})
     (tmp_path / "ferry.md").write_text(
         "# Ferry fees\n\nThe ferry fee was raised to RMB 12 on 3 March 2024.\n", encoding="utf-8"
     )
     (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.7 nothing")
-    own = Briefbot(locked, corpus, bot.embedder, PassageIndex(tmp_path / "index"))
     with (
-        run_service(own.settings, own) as url,
-        opened(
-            browser, url, "/?tab=corpus", http_credentials={"username": "x", "password": "a-key-for-the-tests"}
-        ) as watch,
+        own_service(bot, tmp_path) as url,
+        opened(browser, url, "/?tab=corpus", **WITH_KEY) as watch,
     ):
         page = watch.page
         page.locator("#files").set_input_files([tmp_path / "ferry.md", tmp_path / "broken.pdf"])
@@ -251,7 +236,6 @@ def test_files_are_taken_in_or_refused_each_with_its_reason(browser: Browser, bo
         show_tab(page, "chat")
         ask(page, "How much is the ferry fee?")
         expect(page.locator("#chat .said")).to_contain_text("RMB 12")
-    corpus.close()
 
 
 def test_adding_needs_a_key(browser: Browser, service: str, tmp_path: Path) -> None:
