@@ -97,7 +97,9 @@ const choose = (value) => update({ asOf: value >= parts.field.max ? "" : value }
 function makeDay() {
   const take = () => {
     isTyping = false;
-    if (isWhole() && field.value !== drawnDay) choose(field.value);
+    if (!isWhole() || field.value === drawnDay) return;
+    isFaulty = false;
+    choose(field.value);
   };
   const takeSoon = debounce(() => { if (isTyping) take(); }, TYPED_MS);
   const leave = () => {
