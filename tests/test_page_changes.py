@@ -6,10 +6,11 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from briefbot.ui.strings import EXAMPLES, STRINGS
-from pages import WITH_KEY, Watched, ask, focused, focused_label, get, hold, opened, own_service, show_tab
+from pages import PHONE, WITH_KEY, Watched, ask, focused, focused_label, get, hold, opened, own_service, show_tab
 from playwright.sync_api import Browser, Route, expect
 
 from briefbot.answering import Briefbot
@@ -538,3 +539,67 @@ def test_a_service_that_is_not_ready_is_waited_for(browser: Browser, service: st
     expect(page.locator("#controls .model")).to_have_text(EN["model_is_not_set"], timeout=20_000)
     expect(page.locator("#facet-kind-law")).to_be_attached()
     context.close()
+
+
+def test_versions_are_compared_in_one_language_and_the_order_is_said(browser: Browser, service: str) -> None:
+    with opened(browser, service, "/?tab=compare&left=law-aml-2007&right=law-aml-2022") as watch:
+        page = watch.page
+        expect(page.locator("#compare .parts tbody tr").first).to_be_visible(timeout=20_000)
+        page.locator("#compare-right").select_option("law-aml-2022-zh")
+        expect(page.locator("#compare-left")).not_to_have_value("law-aml-2007")
+        expect(page.locator("#compare .compared .failed")).to_have_count(0)
+        page.locator("#compare-left").select_option("law-aml-2022")
+        page.locator("#compare-right").select_option("law-aml-2007")
+        page.locator("#compare-left").select_option("law-aml-2022")
+        expect(page.locator("#compare .compared")).to_contain_text(EN["left_is_newer"])
+
+
+@pytest.mark.parametrize("size", [{}, PHONE], ids=["desk", "phone"])
+def test_no_control_runs_out_of_the_window(browser: Browser, service: str, size: dict[str, Any]) -> None:
+    with opened(browser, service, "/?tab=compare", **size) as watch:
+        page = watch.page
+        expect(page.locator("#compare-left option").nth(3)).to_be_attached(timeout=20_000)
+        width = page.evaluate("innerWidth")
+        for id_ in ("compare-left", "compare-right", "compare-instrument", "compare-question", "date-from", "date-to"):
+            box = page.locator(f"#{id_}").bounding_box()
+            assert box
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= width
+        show_tab(page, "chat")
+        ask(page, EXAMPLES[0])
+        ask(page, EXAMPLES[2])
+        page.locator("#chat .tools summary").last.click()
+        menu = page.locator("#chat .tools .items").last.bounding_box()
+        assert menu
+        assert menu["x"] >= 0
+        assert menu["x"] + menu["width"] <= width
+
+
+def test_a_ticked_box_is_seen_to_be_ticked(browser: Browser, service: str) -> None:
+    with opened(browser, service, "/?kind=law") as watch:
+        watch.page.locator("#filters-summary").click()
+        box = watch.page.locator("#facet-kind-law")
+        expect(box).to_be_checked()
+        assert box.evaluate("node => getComputedStyle(node).appearance") == "auto"
+
+
+def test_a_source_goes_when_something_else_is_asked(watched: Watched) -> None:
+    page = watched.page
+    ask(page, EXAMPLES[0])
+    page.locator("#chat .said button.cite").first.click()
+    expect(page.locator("#source mark")).to_be_visible()
+    ask(page, EXAMPLES[2])
+    expect(page.locator("#source")).to_have_count(0)
+
+
+def test_a_click_counts_whatever_the_day_field_has_to_say(watched: Watched) -> None:
+    page = watched.page
+    page.locator("#question textarea").fill(EXAMPLES[0])
+    page.locator("#as-of").focus()
+    for key in "06152030":
+        page.keyboard.press(key)
+    button = page.locator("#send").bounding_box()
+    assert button
+    page.mouse.click(button["x"] + 10, button["y"] + 10)
+    expect(page.locator("#chat .tools")).to_have_count(1, timeout=20_000)
+    expect(page.locator("#controls .failed")).to_contain_text("Expected a day from")

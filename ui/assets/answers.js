@@ -4,7 +4,7 @@ import { isPast, statusBadge } from "./badges.js";
 import { el, refill } from "./dom.js";
 import { issuersOf } from "./names.js";
 import { openCitation } from "./source.js";
-import { day, languageOf, onLanguage, t, titleOf } from "./strings.js";
+import { currentLanguage, day, languageOf, onLanguage, t, titleOf, word } from "./strings.js";
 
 const MARK = /\s?\[(\d{1,3})\]/g;
 const CARD_LEAVES_MS = 180;
@@ -76,7 +76,7 @@ export function drawSources(answer) {
     el("li", {},
       el("span", { className: "numbers" }, numbers.map((number) => makeMark(answer, number, "sources"))),
       el("span", { className: "title", textContent: titleOf(doc), lang: languageOf(titleOf(doc)) }),
-      el("span", { className: "facts", textContent: [issuersOf(doc.issuer), day(doc.published)].filter(Boolean).join(" · ") }),
+      el("span", { className: "facts", textContent: [issuersOf(doc.issuer), day(doc.published), doc.language === currentLanguage() ? "" : word("language", doc.language)].filter(Boolean).join(" · ") }),
       statusBadge(doc.status))));
 }
 

@@ -47,7 +47,7 @@ function fill(value) {
 async function ask(question) {
   if (!question.trim()) return;
   update({ tab: "chat" });
-  if (isNarrow()) closeSource({ withFocus: false }); // there the source lies over the answer
+  closeSource({ withFocus: false }); // it belongs to an earlier answer
   if (queued === question) return;
   queued = question;
   await restored;

@@ -119,6 +119,8 @@ async function choose(name, id) {
   const request = ++choosing;
   const other = name === "left" ? "right" : "left";
   const next = { ...state.compare, document: "", [name]: id };
+  const languages = [id, next[other]].map((wanted) => instruments.find((doc) => doc.id === wanted)?.language);
+  if (id && languages[0] !== languages[1]) next[other] = ""; // texts are compared in one language
   if (id && !next[other]) {
     try {
       const { versions } = await get(`/v1/documents/${encodeURIComponent(id)}/versions`);
@@ -169,7 +171,8 @@ function drawCompared() {
     el("span", { className: "facts" }, day(doc.published), " ", statusBadge(doc.status)));
   refill(parts.compared,
     el("p", { className: "count", textContent: is_same ? t("is_same") : t("counts", counts) }),
-    link ? el("p", { className: "link-words" }, el("q", { textContent: link.words })) : "",
+    link ? el("p", { className: "link-words" }, el("q", { textContent: link.words })) : el("p", { className: "hint", textContent: t("no_link") }),
+    left.published > right.published ? el("p", { className: "hint", textContent: t("left_is_newer") }) : "",
     el("table", { className: "parts" }, el("thead", {}, el("tr", {}, el("th", { scope: "col", textContent: t("change") }), side(left), side(right))),
       el("tbody", {}, pieces.filter((part) => part.kind !== "same").map((part) => el("tr", { className: part.kind },
         el("th", { scope: "row", textContent: t(`part_${part.kind}`) }), drawPart(part.left, left), drawPart(part.right, right))))),

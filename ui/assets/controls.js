@@ -218,7 +218,7 @@ function drawFacet(facet) {
 function labelOf(facet, value) {
   if (facet !== "issuer") return word(facet, value);
   const name = issuerName(value);
-  return name === value ? value : `${value} · ${name}`;
+  return name === value || !/^[A-Z]{2,6}$/.test(value) ? name : `${value} · ${name}`; // an abbreviation that readers know
 }
 
 /** What restricts the answers at the moment, each with a way to lift it; always in sight. */

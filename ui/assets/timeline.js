@@ -16,6 +16,7 @@ const MOST_LANES = 12;
 const LEFT = 118;          // room for the lanes' names, in pixels
 const STEP = 17;           // height of a row of dots
 const RADIUS = 6;
+const NARROWEST = 720;     // narrower it can be moved sideways
 const BEGINNING = "2020-07-01";
 const JOINING = ["drafts", "amends", "supersedes", "repeals"];
 const NAME_CHARACTERS = { en: 16, zh: 9 };   // of a lane's name, in that room
@@ -46,7 +47,12 @@ export function startTimeline() {
   const redraw = () => { if (state.tab === "timeline") draw(); };
   onLanguage(draw);
   onNames(redraw);
-  addEventListener("resize", redraw);
+  let width = 0;
+  new ResizeObserver(() => { // the window, or the reader beside it
+    if (section.clientWidth === width) return;
+    width = section.clientWidth;
+    redraw();
+  }).observe(section);
   show();
 }
 
@@ -145,7 +151,7 @@ function drawLanes(items) {
   const first = toNumber(items[0].date) - 20;
   const now = toNumber(today());
   const last = Math.max(now, toNumber(items.at(-1).date)) + 20;
-  const width = Math.max(section.clientWidth - 4, 980);
+  const width = Math.max(section.clientWidth - 4, NARROWEST);
   const x = makeScale(first, last, width);
   const lanes = layOut(items, (item) => x(toNumber(item.date)));
   const height = lanes.at(-1).bottom + 30;
@@ -318,7 +324,7 @@ function drawDay({ first, last, x, height }) {
   handle.addEventListener("pointerdown", (event) => {
     event.preventDefault();
     handle.setPointerCapture(event.pointerId);
-    handle.focus();
+    handle.focus({ preventScroll: true });
     const left = handle.ownerSVGElement.getBoundingClientRect().left;
     const move = (moved) => {
       at = Math.round(Math.min(Math.max(x.back(moved.clientX - left), first), last));
