@@ -106,3 +106,11 @@ def focused_label(page: Page) -> str:
     """The name for screen readers of what has the focus."""
     found: str = page.evaluate("document.activeElement.getAttribute('aria-label')")
     return found
+
+
+def compare_dates(page: Page, first: str, second: str, question: str = "") -> None:
+    """Ask the Compare tab for two dates, and a question at both."""
+    page.locator("#compare-question").fill(question)
+    page.locator("#date-from").fill(first)
+    page.locator("#date-to").fill(second)
+    page.locator("#compare form .primary").click()

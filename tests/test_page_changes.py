@@ -10,7 +10,20 @@ from typing import Any
 
 import pytest
 from briefbot.ui.strings import EXAMPLES, STRINGS
-from pages import PHONE, WITH_KEY, Watched, ask, focused, focused_label, get, hold, opened, own_service, show_tab
+from pages import (
+    PHONE,
+    WITH_KEY,
+    Watched,
+    ask,
+    compare_dates,
+    focused,
+    focused_label,
+    get,
+    hold,
+    opened,
+    own_service,
+    show_tab,
+)
 from playwright.sync_api import Browser, Route, expect
 
 from briefbot.answering import Briefbot
@@ -153,10 +166,7 @@ def test_a_comparison_is_of_what_is_chosen_now(browser: Browser, service: str) -
 def test_a_link_holds_a_question_at_two_dates(browser: Browser, service: str) -> None:
     with opened(browser, service, "/?tab=compare") as watch:
         page = watch.page
-        page.locator("#compare-question").fill(DIDI)
-        page.locator("#date-from").fill("2021-08-31")
-        page.locator("#date-to").fill("2022-12-31")
-        page.locator("#compare form .primary").click()
+        compare_dates(page, "2021-08-31", "2022-12-31", DIDI)
         expect(page.locator("#compare .sides .answer")).to_have_count(2, timeout=20_000)
         text = page.locator("#compare .sides").inner_text()
         rows = page.locator("#compare-between li").all_inner_texts()

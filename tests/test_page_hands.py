@@ -199,7 +199,7 @@ def test_a_question_asked_before_the_conversation_is_back_comes_after_it(browser
         page.reload()
         box = page.locator("#question textarea")
         box.fill(EXAMPLES[2])
-        page.wait_for_function("document.querySelector('#chat')")
+        expect(page.locator("#chat")).to_be_attached()
         box.press("Enter")
         box.press("Enter")
         page.wait_for_timeout(300)

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 from briefbot.ui.strings import STRINGS
-from pages import DESK, PHONE, WITH_KEY, ask, get, opened, own_service, show_tab
+from pages import DESK, PHONE, WITH_KEY, ask, compare_dates, get, opened, own_service, show_tab
 from playwright.sync_api import Browser, Page, expect
 
 from briefbot.answering import Briefbot
@@ -295,9 +295,7 @@ def test_an_instrument_at_two_dates_is_compared_as_it_stood_then(browser: Browse
     with opened(browser, service, "/?tab=compare") as watch:
         page = watch.page
         page.locator("#compare-instrument").select_option("law-aml-2022")
-        page.locator("#date-from").fill("2021-12-31")
-        page.locator("#date-to").fill("2023-12-31")
-        page.locator("#compare form .primary").click()
+        compare_dates(page, "2021-12-31", "2023-12-31")
         heads = page.locator("#compare .parts thead th button")
         expect(heads).to_have_count(2, timeout=20_000)
         titles = [get(service, f"/v1/documents/{id_}")["title"] for id_ in ("law-aml-2007", "law-aml-2022")]
@@ -309,10 +307,7 @@ def test_one_question_at_two_dates_stands_side_by_side(browser: Browser, service
     question = "What happened to Didi?"
     with opened(browser, service, "/?tab=compare") as watch:
         page = watch.page
-        page.locator("#compare-question").fill(question)
-        page.locator("#date-from").fill("2021-12-31")
-        page.locator("#date-to").fill("2023-12-31")
-        page.locator("#compare form .primary").click()
+        compare_dates(page, "2021-12-31", "2023-12-31", question)
         sides = page.locator("#compare .sides .answer")
         expect(sides).to_have_count(2, timeout=20_000)
         expect(sides.nth(0).locator("h4")).to_contain_text("31 Dec 2021")

@@ -15,6 +15,9 @@ export function drawUnfinished(text) {
   return el("div", { className: "bb said unfinished" }, splitMarks(text, (number) => el("span", { className: "cite", textContent: number })));
 }
 
+/** The words of an answer without its marks. */
+export const withoutMarks = (text) => text.replaceAll(MARK, "");
+
 /** A finished answer; `onlyHere` holds quotes that another answer beside it does not have. */
 export function drawAnswer(answer, { onlyHere = new Set() } = {}) {
   const points = Array.from(answer.text);
@@ -30,7 +33,7 @@ export function drawAnswer(answer, { onlyHere = new Set() } = {}) {
     at = statement.end;
   }
   parts.push(...draw(points.slice(at).join(""), answer));
-  return el("div", { className: `bb said ${answer.abstained ? "abstained" : ""}`, lang: answer.language === "zh" ? "zh-CN" : answer.language },
+  return el("div", { className: `bb said ${answer.abstained ? "abstained" : ""}`, lang: answer.language },
     el("p", { className: "text" }, parts));
 }
 
@@ -101,7 +104,7 @@ function showCard(mark) {
   refill(card,
     el("strong", { textContent: titleOf(doc) }),
     el("span", { className: "facts" }, [issuersOf(doc.issuer), day(doc.published), citation.locator].filter(Boolean).join(" · "), " ", statusBadge(doc.status)),
-    el("q", { textContent: citation.quote, lang: doc.language === "zh" ? "zh-CN" : doc.language }));
+    el("q", { textContent: citation.quote, lang: doc.language }));
   if (!card.isConnected) (document.querySelector("main") || document.body).append(card);
   card.hidden = false;
   described = mark;

@@ -1,4 +1,4 @@
-// Legal status as a word with a look of its own.
+// Legal status as a word with a look of its own, and the colours of the phases.
 
 import { el } from "./dom.js";
 import { word } from "./strings.js";
@@ -10,3 +10,10 @@ export const isPast = (status) => ["superseded", "repealed", "amended", "expired
 export const statusBadge = (status) => status
   ? el("span", { className: `badge status ${isPast(status) ? "past" : ""} ${status}`, textContent: word("status", status) })
   : null;
+
+/** The phases of the policy, in their order. */
+export const PHASES = ["crackdown", "rectification", "turn", "courting"];
+
+/** What the colours of the phases mean. */
+export const drawLegend = () => el("ul", { className: "legend" }, [...PHASES, "none"].map((phase) =>
+  el("li", {}, el("span", { className: `dot ${phase}` }), " ", word("phase", phase))));

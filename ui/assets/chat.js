@@ -3,7 +3,7 @@
 // Gradio's own chat is not used: when its connection breaks, Gradio 6 takes no further event and reloads the page as soon as
 // the service is back, which loses what the reader was writing and where they were reading.
 
-import { drawAnswer, drawNotices, drawSources, drawUnfinished } from "./answers.js";
+import { drawAnswer, drawNotices, drawSources, drawUnfinished, withoutMarks } from "./answers.js";
 import { ApiError, get, isThere, onAway, post, stream } from "./api.js";
 import { dayInChina, today } from "./days.js";
 import { button, el, focusOn, refill } from "./dom.js";
@@ -78,7 +78,7 @@ async function answer(turn) {
   try {
     await readAnswer(turn, controller.signal);
     turn.madeAt = Date.now();
-    say(turn.answer.text.replaceAll(/\s?\[\d+\]/g, ""));
+    say(withoutMarks(turn.answer.text));
   } catch (error) {
     if (controller.signal.aborted) turn.isStopped = true;
     else await fail(turn, error);
@@ -267,7 +267,7 @@ function drawSuggestions({ answer }) {
     filters: Object.fromEntries(Object.entries(answer.filters).filter(([, values]) => values)),
   }).then(({ suggestions }) => {
     refill(place, ...suggestions.map((item) => button(item.question, () => ask(item.question), {
-      className: "suggestion", lang: answer.language === "zh" ? "zh-CN" : answer.language,
+      className: "suggestion", lang: answer.language,
     })));
   }).catch(() => place.replaceChildren()).finally(() => place.removeAttribute("aria-busy"));
   return place;

@@ -4,7 +4,7 @@ import { makeMark } from "./answers.js";
 import { post } from "./api.js";
 import { statusBadge } from "./badges.js";
 import { button, el, refill } from "./dom.js";
-import { onNames, shortName } from "./names.js";
+import { filterName, onNames } from "./names.js";
 import { makeTab } from "./shell.js";
 import { FACETS, filtersForBody, state, subscribe } from "./state.js";
 import { day, onLanguage, t, titleOf, word } from "./strings.js";
@@ -81,7 +81,7 @@ function drawVerdicts() {
 
 /** The day and the filters that the verdicts go by, and a way to go by those chosen since. */
 function drawBasis() {
-  const chosen = FACETS.flatMap((facet) => (found.chosen[facet] || []).map((value) => `${t(`facet_${facet}`)}${t("colon")}${facet === "issuer" ? shortName(value) : word(facet, value)}`));
+  const chosen = FACETS.flatMap((facet) => (found.chosen[facet] || []).map((value) => filterName(facet, value)));
   const basis = [found.asOf ? t("as_of_day", { date: day(found.asOf) }) : t("as_of_today"), ...chosen].join(" · ");
   const isStale = found.asOf !== state.asOf || JSON.stringify(found.chosen) !== JSON.stringify(filtersForBody());
   return el("p", { className: "facts basis" }, basis, isStale ? [" ", button(t("check_again"), () => check(found.text), { className: "quiet", id: "check-again" })] : null);
@@ -107,6 +107,6 @@ function drawClaim(said, made) {
       t("difference", { kind: word("difference", item.kind), stated: item.stated, found: item.found }), makeMark(made, item.citation, "difference")))) : null,
     el("ol", { className: "evidence" }, made.citations.map((citation) => el("li", { className: bearing(citation.number) },
       makeMark(made, citation.number), bearing(citation.number) ? el("strong", { className: "bearing", textContent: ` ${t(bearing(citation.number))}` }) : null,
-      el("q", { textContent: citation.quote, lang: citation.document.language === "zh" ? "zh-CN" : citation.document.language }),
+      el("q", { textContent: citation.quote, lang: citation.document.language }),
       el("span", { className: "facts" }, [titleOf(citation.document), day(citation.document.published)].join(" · "), " ", statusBadge(citation.document.status))))));
 }

@@ -17,7 +17,6 @@ const EARLIER = "2021-12-31";
 const LATER = "2023-12-31";
 const MOST = 1000;
 
-let section;
 let parts;
 let instruments = [];
 let choosing = 0;
@@ -27,7 +26,7 @@ const twice = { request: 0, wanted: "", shown: null, error: null };      // two 
 
 /** Makes the tab; it is filled when it is first shown. */
 export function startCompare() {
-  section = makeTab("compare");
+  const section = makeTab("compare");
   parts = makeParts();
   section.append(parts.head, parts.versions, parts.dates);
   const show = () => {
@@ -194,7 +193,7 @@ function drawPart(part, doc) {
   pieces.push(points.slice(at - part.start).join(""));
   const opens = openButton(doc.id, part.locator || t("opening"), part.start, { start: part.start, end: part.end });
   opens.classList.add("locator");
-  return el("td", { lang: doc.language === "zh" ? "zh-CN" : doc.language }, opens, el("p", {}, pieces));
+  return el("td", { lang: doc.language }, opens, el("p", {}, pieces));
 }
 
 // ---------------------------------------------------------------- two dates

@@ -7,7 +7,7 @@ import { get, leave as leaveService, onRefresh } from "./api.js";
 import { toDay, toNumber, today } from "./days.js";
 import { button, debounce, el, focusOn, refill } from "./dom.js";
 import { makeMenu } from "./menus.js";
-import { issuerName, learnIssuers, onNames, shortName } from "./names.js";
+import { filterName, issuerName, learnIssuers, onNames } from "./names.js";
 import { clearFilters, FACETS, filtersForQuery, MODES, state, subscribe, toggleFilter, update } from "./state.js";
 import { day, onLanguage, t, word } from "./strings.js";
 import { say } from "./telling.js";
@@ -224,7 +224,7 @@ function labelOf(facet, value) {
 /** What restricts the answers at the moment, each with a way to lift it; always in sight. */
 function drawChips() {
   const wanted = FACETS.flatMap((facet) => state.filters[facet].map((value) => ({
-    label: `${t(`facet_${facet}`)}${t("colon")}${facet === "issuer" ? shortName(value) : word(facet, value)}`, lift: () => toggleFilter(facet, value), key: `${facet} ${value}`,
+    label: filterName(facet, value), lift: () => toggleFilter(facet, value), key: `${facet} ${value}`,
   })));
   if (state.asOf) wanted.unshift({ label: `${t("as_of")}${t("colon")}${day(state.asOf)}`, lift: () => update({ asOf: "" }), key: "as_of" });
   parts.active.setAttribute("aria-label", t("active_filters"));

@@ -1,7 +1,7 @@
 // What there is to answer from: search, list, the map of what is covered and what is not, and files of the reader's own.
 
 import { get, onRefresh, post, postForm, refresh } from "./api.js";
-import { statusBadge } from "./badges.js";
+import { drawLegend, statusBadge } from "./badges.js";
 import { onCoverage } from "./controls.js";
 import { button, debounce, el, focusOn, refill } from "./dom.js";
 import { issuersOf, learnDocuments, onNames, titleById } from "./names.js";
@@ -17,7 +17,6 @@ const PASSAGE_CHARACTERS = 320;
 const MAP_ROWS = 16;         // topics that the map shows at first
 const FIRST_YEAR = 2020;     // earlier quarters hold single laws, which the list shows
 
-let section;
 let parts;
 let coverage = null;
 let query = "";
@@ -29,7 +28,7 @@ let showsAllTopics = false;
 
 /** Makes the tab; it is filled when it is shown. */
 export function startCorpus() {
-  section = makeTab("corpus");
+  const section = makeTab("corpus");
   parts = makeParts();
   section.append(parts.head, parts.search, parts.found, parts.map, parts.upload);
   const load = () => { if (state.tab === "corpus") read(); };
@@ -198,7 +197,7 @@ function drawMap() {
   const gaps = coverage.gaps.filter((gap) => ordered.includes(gap.topic));
   const isOpen = parts.map.querySelector(".gaps")?.open;
   refill(parts.map,
-    el("h3", { textContent: t("coverage") }), el("p", { textContent: t("coverage_hint") }), drawPhaseKey(),
+    el("h3", { textContent: t("coverage") }), el("p", { textContent: t("coverage_hint") }), drawLegend(),
     el("div", { className: "scroll", id: "map-scroll", tabIndex: 0, role: "region", "aria-label": t("coverage") }, el("table", { on: { keydown: walkMap } },
       el("thead", {}, el("tr", {}, el("th", { scope: "col", textContent: t("facet_topic") }),
         quarters.map((name) => el("th", { scope: "col", textContent: name.endsWith("Q1") ? name.slice(0, 4) : "", "aria-label": quarterName(name) })))),
@@ -213,9 +212,6 @@ function drawMap() {
   const first = parts.map.querySelector(".cell:focus") || parts.map.querySelector(".cell");
   if (first) first.tabIndex = 0;
 }
-
-const drawPhaseKey = () => el("p", { className: "legend" }, ["crackdown", "rectification", "turn", "courting", "none"].map((phase) =>
-  el("span", {}, el("span", { className: `dot ${phase}` }), ` ${word("phase", phase)}`)));
 
 /** The arrow keys move among the fields; one of them is in the tab order. */
 function walkMap(event) {

@@ -1,6 +1,6 @@
 // Building the page's own parts: every text goes in as text, so that nothing a document says is ever parsed as HTML.
 
-/** A new element; `aria-*`, `data-*`, `role`, `for` and `lang` become attributes, all else properties. */
+/** A new element; `aria-*`, `data-*`, `role`, `for` and `lang` (the API's `zh` as `zh-CN`) become attributes, all else properties. */
 export function el(tag, properties = {}, ...children) {
   const node = document.createElement(tag);
   setAll(node, properties);
@@ -20,7 +20,8 @@ function setAll(node, properties) {
   for (const [name, value] of Object.entries(properties)) {
     if (value === null || value === undefined) continue;
     if (name === "on") for (const [event, run] of Object.entries(value)) node.addEventListener(event, run);
-    else if (/^(aria-|data-)/.test(name) || ["role", "for", "lang", "style"].includes(name)) node.setAttribute(name, value);
+    else if (name === "lang") node.lang = value === "zh" ? "zh-CN" : value;
+    else if (/^(aria-|data-)/.test(name) || ["role", "for", "style"].includes(name)) node.setAttribute(name, value);
     else node[name] = value;
   }
 }

@@ -1,6 +1,6 @@
 // Names of documents and of issuing bodies, as far as the page has met them.
 
-import { currentLanguage, titleOf } from "./strings.js";
+import { currentLanguage, t, titleOf, word } from "./strings.js";
 
 const documents = new Map();
 const issuers = new Map();
@@ -33,7 +33,10 @@ export function issuerName(code) {
 }
 
 /** Issuing bodies in few words: English readers know the codes, Chinese readers the names. */
-export const issuersOf = (codes) => codes.map(shortName).join(currentLanguage() === "zh" ? "、" : ", ");
+export const issuersOf = (codes) => codes.map(shortName).join(t("comma"));
+
+/** A filter in words: the facet and the value. */
+export const filterName = (facet, value) => `${t(`facet_${facet}`)}${t("colon")}${facet === "issuer" ? shortName(value) : word(facet, value)}`;
 
 /** One issuing body in few words: `SAMR`, `State Council`, or in Chinese its name. */
 export function shortName(code) {
@@ -41,5 +44,5 @@ export function shortName(code) {
   if (code === "BRIEFBOT") return "briefbot";
   const words = code.split("_");
   const longest = words.length > 1 ? 3 : 6; // letters of an abbreviation
-  return words.map((word) => (word.length > longest ? word[0] + word.slice(1).toLowerCase() : word)).join(" ");
+  return words.map((part) => (part.length > longest ? part[0] + part.slice(1).toLowerCase() : part)).join(" ");
 }

@@ -48,7 +48,7 @@ function draw() {
   const isDark = document.body.classList.contains("dark");
   refill(bar, nav, el("div", { className: "choices" },
     button(t("other_language"), () => setLanguage(currentLanguage() === "zh" ? "en" : "zh"), {
-      id: "switch-language", className: "quiet", lang: currentLanguage() === "zh" ? "en" : "zh-CN",
+      id: "switch-language", className: "quiet", lang: currentLanguage() === "zh" ? "en" : "zh",
     }),
     button(isDark ? "☀" : "☾", () => {
       applyTheme(isDark ? "light" : "dark");

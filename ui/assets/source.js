@@ -1,6 +1,6 @@
 // The reader beside every tab: a document with the cited words marked in their paragraph, its history, links and sources.
 
-import { get, post } from "./api.js";
+import { get } from "./api.js";
 import { statusBadge } from "./badges.js";
 import { dayInChina } from "./days.js";
 import { button, el, focusOn, outsideLink, refill, slice } from "./dom.js";
@@ -8,6 +8,7 @@ import { issuerName, onNames, titleById } from "./names.js";
 import { state, subscribe, update } from "./state.js";
 import { day, languageOf, onLanguage, quotedTitle, t, titleOf, word } from "./strings.js";
 import { drawFailure, say } from "./telling.js";
+import { giveFeedback } from "./tools.js";
 
 const VERSIONS = ["drafts", "amends", "supersedes"];
 
@@ -116,7 +117,7 @@ function draw() {
   const { doc, citation, span } = shown;
   const section = place();
   section.setAttribute("aria-label", t("source"));
-  const body = el("div", { className: "document", lang: doc.language === "zh" ? "zh-CN" : doc.language });
+  const body = el("div", { className: "document", lang: doc.language });
   drawText(body, doc.text, span?.start ?? -1, span?.end ?? -1);
   refill(section,
     el("div", { className: "title-bar" }, el("h2", { textContent: titleOf(doc) }), closeButton()),
@@ -183,15 +184,8 @@ function drawSteps() {
     }, { className: "quiet", disabled: !other, id });
   };
   const said = el("span", {});
-  const rate = (rating, label) => button(label, async () => {
-    try {
-      await post("/v1/feedback", { answer_id: answer.id, rating, citation: citation.number });
-      said.textContent = t("thanks");
-    } catch (error) {
-      said.textContent = error.message;
-    }
-    say(said.textContent);
-  }, { className: "quiet" });
+  const rate = (rating, label) =>
+    button(label, () => giveFeedback({ answer_id: answer.id, rating, citation: citation.number }, said), { className: "quiet" });
   return el("div", { className: "steps" },
     el("nav", { "aria-label": t("citations") },
       step(citation.number - 1, t("previous"), "source-previous"), el("span", { textContent: t("citation_of", { number: citation.number, total: answer.citations.length }) }),

@@ -68,7 +68,7 @@ export const problemWords = (slug, detail) => (STRINGS[language][`problem.${slug
 export const titleOf = (doc) => (language === "zh" && doc.title_zh ? doc.title_zh : doc.title);
 
 /** The language of a short text, for screen readers. */
-export const languageOf = (text) => (/\p{Script=Han}/u.test(text) ? "zh-CN" : "en");
+export const languageOf = (text) => (/\p{Script=Han}/u.test(text) ? "zh" : "en");
 
 /** A title within a sentence: Chinese sets it off with 《》, once. */
 export const quotedTitle = (title) => (language === "zh" && !title.includes("《") ? `《${title}》` : title);

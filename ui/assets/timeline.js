@@ -1,7 +1,7 @@
 // The shift at a glance: every document on its day, in the lane of its agency, in the colour of its phase.
 
 import { get, onRefresh } from "./api.js";
-import { isPast, statusBadge } from "./badges.js";
+import { drawLegend, isPast, PHASES, statusBadge } from "./badges.js";
 import { MS_PER_DAY, toDay, toNumber, today } from "./days.js";
 import { el, refill, svg } from "./dom.js";
 import { issuerName, issuersOf, onNames, shortName } from "./names.js";
@@ -11,7 +11,6 @@ import { filtersForQuery, state, subscribe, update } from "./state.js";
 import { currentLanguage, day, onLanguage, t, titleOf, word } from "./strings.js";
 import { drawFailure } from "./telling.js";
 
-const PHASES = ["crackdown", "rectification", "turn", "courting"];
 const MOST_LANES = 12;
 const LEFT = 118;          // room for the lanes' names, in pixels
 const STEP = 17;           // height of a row of dots
@@ -118,8 +117,7 @@ function draw() {
   const items = chosen();
   const head = el("header", { className: "tab-head" },
     el("h2", { textContent: t("tab_timeline") }), el("p", { textContent: t("timeline_hint") }),
-    el("ul", { className: "legend" }, PHASES.map((phase) => el("li", {}, el("span", { className: `dot ${phase}` }), " ", word("phase", phase))),
-      el("li", {}, el("span", { className: "dot" }), " ", word("phase", "none"))),
+    drawLegend(),
     el("label", { className: "as-list" },
       el("input", { type: "checkbox", id: "timeline-list", checked: isList, on: { change: (event) => { isList = event.target.checked; draw(); } } }), " ", t("as_list")));
   refill(section, head, items.length ? (isList ? drawList(items) : drawLanes(items)) : el("p", { textContent: t("nothing_left") }));

@@ -25,17 +25,25 @@ export function drawButtons(turn, whole) {
 function rate(turn, rating, label, said) {
   const made = el("button", { type: "button", "aria-label": label, "aria-pressed": String(turn.rating === rating), title: label, className: "rate" }, drawThumb(rating));
   made.addEventListener("click", async () => {
-    try {
-      await post("/v1/feedback", { answer_id: turn.answer.id, rating });
-      turn.rating = rating;
-      made.parentElement.querySelectorAll(".rate").forEach((item) => item.setAttribute("aria-pressed", String(item === made)));
-      said.textContent = t("thanks");
-    } catch (error) {
-      said.textContent = error.message;
-    }
-    say(said.textContent);
+    if (!(await giveFeedback({ answer_id: turn.answer.id, rating }, said))) return;
+    turn.rating = rating;
+    made.parentElement.querySelectorAll(".rate").forEach((item) => item.setAttribute("aria-pressed", String(item === made)));
   });
   return made;
+}
+
+/** Sends what a reader thinks of an answer or a citation, and says in `said` how that went; whether it was kept. */
+export async function giveFeedback(feedback, said) {
+  let isKept = true;
+  try {
+    await post("/v1/feedback", feedback);
+    said.textContent = t("thanks");
+  } catch (error) {
+    isKept = false;
+    said.textContent = error.message;
+  }
+  say(said.textContent);
+  return isKept;
 }
 
 const drawThumb = (rating) => svg("svg", { viewBox: "0 0 16 16", width: 14, height: 14, "aria-hidden": "true", class: rating < 0 ? "down" : "" },

@@ -5,7 +5,6 @@ What was kept goes out as it was sent then, not through the schemas of today, so
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Annotated, Any
 
 from anyio.to_thread import run_sync
@@ -62,7 +61,15 @@ async def post_conversation(journal: Kept, owner: Owner) -> ConversationCreatedO
 async def get_conversation(conversation_id: ConversationId, journal: Kept, owner: Owner) -> JSONResponse:
     """A conversation with every answer as it was sent, oldest first."""
     found = await run_sync(journal.conversation, conversation_id, owner)
-    return JSONResponse(dataclasses.asdict(found))
+    return JSONResponse(
+        {
+            "id": found.id,
+            "created_at": found.created_at,
+            "updated_at": found.updated_at,
+            "answers": found.answers,
+            "answered_at": found.answered_at,
+        }
+    )
 
 
 @conversations.delete(
