@@ -1,6 +1,7 @@
 """The service under load: users who stream answers and think between them, more users than it can serve, and streams that are cut.
 
 The users share the machine with the service, so they are plain sockets: an HTTP library would take a good part of a core itself.
+No question is asked twice while there are others left, as a question that was asked before costs less: what its words mean is remembered.
 """
 
 from __future__ import annotations
@@ -20,14 +21,20 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from briefbot.errors import ConfigurationError, UsageError
+from briefbot.sentences import split_sentences
+from briefbot.terms import is_chinese
 
 ANSWER_SECONDS = 60.0
 """A user gives an answer up after so long, which counts as an error."""
 
+PHRASE_WORDS, PHRASE_CHARACTERS = 14, 28
+"""Words of an English sentence, and characters of a Chinese one, that a question made of it takes: as long as questions are."""
+
 _REFUSALS = frozenset((429, 503))
+_GAUGES = ("briefbot_queue_running ", "briefbot_queue_waiting ", "briefbot_http_requests_open ")
 _READY = re.compile(r"ready: page (http://\S+?)/ ")
 
 
@@ -74,7 +81,7 @@ class Outcome:
             "answer_ms": _percentiles(self.whole_ms),
             "refused": {str(status): count for status, count in sorted(self.refused.items())},
             "errors": dict(self.errors),
-            "asked_before": round(self.repeated / max(1, len(self.whole_ms)), 3),
+            "asked_before": self.repeated,
         }
 
 
@@ -129,19 +136,58 @@ def _await_ready(process: subprocess.Popen[str]) -> str:
     raise ConfigurationError(f"expected a service that starts; got one that ended: {said[:200]}; see `briefbot serve`")
 
 
+class Deck:
+    """Questions in an order of their own, drawn one after the other; those that were drawn come again when all have been."""
+
+    def __init__(self, questions: Sequence[str], seed: int) -> None:
+        if not questions:
+            raise UsageError("questions: expected some to ask; got none; check the case files")
+        self._cards = sorted(set(questions))
+        random.Random(seed).shuffle(self._cards)  # noqa: S311 - an order, no secret
+        self.drawn = 0
+
+    def draw(self) -> str:
+        """The next question."""
+        self.drawn += 1
+        return self._cards[(self.drawn - 1) % len(self._cards)]
+
+    @property
+    def repeats(self) -> int:
+        """How many of those drawn had been drawn before."""
+        return max(0, self.drawn - len(self._cards))
+
+
+async def make_questions(url: str) -> list[str]:
+    """A question about each sentence of the documents that the service answers from."""
+    ids: list[str] = []
+    while True:
+        page = json.loads(await _get(url, f"/v1/documents?limit=500&offset={len(ids)}"))
+        ids += [document["id"] for document in page["documents"]]
+        if not page["documents"] or len(ids) >= page["total"]:
+            break
+    texts = [json.loads(await _get(url, f"/v1/documents/{quote(id_, safe='')}"))["text"] for id_ in ids]
+    return [ask_about(text[start:end]) for text in texts for start, end in split_sentences(text)]
+
+
+def ask_about(sentence: str) -> str:
+    """A question about the beginning of a sentence, in its language."""
+    if is_chinese(sentence):
+        return f"{sentence[:PHRASE_CHARACTERS].strip()}，这是怎么回事？"
+    return f"What is known of this: {' '.join(sentence.split()[:PHRASE_WORDS])}?"
+
+
 async def press(url: str, questions: Sequence[str], plan: LoadPlan, targets: Targets, pid: int | None) -> LoadReport:
     """All phases in turn against a service; `pid` is its process, None where it is not ours."""
-    if not questions:
-        raise UsageError("questions: expected some to ask; got none; check the case files")
+    deck = Deck(questions, plan.seed)
+    await _ask(url, deck.draw(), Outcome("warm-up"))
     before, client_before = _cpu_seconds(pid), time.process_time()
-    await _ask(url, questions[0], Outcome("warm-up"))
-    steady = await _users(url, questions, plan, plan.users, "steady")
+    steady = await _users(url, deck, plan, plan.users, "steady")
     after, client_after = _cpu_seconds(pid), time.process_time()
     answers = max(1, len(steady.whole_ms))
-    overload = await _users(url, questions, plan, plan.overload_users, "overload")
-    recovery = await _recover(url, questions, statistics.median(steady.first_ms or [0.0]), targets)
-    cut = await _cut(url, questions, plan, targets)
-    missed = list(_missed(steady, overload, recovery, cut, targets))
+    overload = await _users(url, deck, plan, plan.overload_users, "overload")
+    recovery = await _recover(url, deck, statistics.median(steady.first_ms or [0.0]), targets)
+    cut = await _cut(url, deck, plan, targets)
+    missed = list(_missed(steady, overload, recovery, cut, targets, plan.cut_streams))
     return LoadReport(
         phases=[steady.summary(), overload.summary(), recovery, cut],
         cpu_seconds_per_answer=round((after - before) / answers, 4)
@@ -153,7 +199,12 @@ async def press(url: str, questions: Sequence[str], plan: LoadPlan, targets: Tar
 
 
 def _missed(
-    steady: Outcome, overload: Outcome, recovery: dict[str, object], cut: dict[str, object], targets: Targets
+    steady: Outcome,
+    overload: Outcome,
+    recovery: dict[str, object],
+    cut: dict[str, object],
+    targets: Targets,
+    cut_streams: int,
 ) -> Iterator[str]:
     first = _percentiles(steady.first_ms)
     if steady.errors or steady.refused:
@@ -164,33 +215,29 @@ def _missed(
         yield f"overload: expected answers, 429 or 503 only; got {dict(overload.errors)} and {dict(overload.refused)}"
     if recovery["seconds"] is None:
         yield f"recovery: expected the service to be as fast as before within {targets.recovery_seconds:g} s; it was not"
-    if not cut.get("cut"):
-        yield "cut: expected streams that can be cut; got none"
+    if cut.get("cut") != cut_streams:
+        yield f"cut: expected {cut_streams} streams that can be cut; got {cut}"
     if cut["in_flight"] != 0:
         yield f"cut: expected nothing in flight after {targets.cut_seconds:g} s; got {cut['in_flight']}"
 
 
-async def _users(url: str, questions: Sequence[str], plan: LoadPlan, users: int, name: str) -> Outcome:
-    """So many users at once, each in an order of its own, for the time of the plan."""
+async def _users(url: str, deck: Deck, plan: LoadPlan, users: int, name: str) -> Outcome:
+    """So many users at once for the time of the plan."""
     outcome = Outcome(name)
-    asked: set[str] = set()
+    repeats = deck.repeats
     ends = time.monotonic() + plan.seconds
 
     async def user(number: int) -> None:
         order = random.Random(f"{plan.seed}-{name}-{number}")  # noqa: S311 - an order, no secret
         await asyncio.sleep(order.random() * plan.think_seconds)
         while time.monotonic() < ends:
-            question = order.choice(questions)
-            answers = len(outcome.whole_ms)
-            wait = await _ask(url, question, outcome)
-            if len(outcome.whole_ms) > answers:
-                outcome.repeated += question in asked
-                asked.add(question)
+            wait = await _ask(url, deck.draw(), outcome)
             await asyncio.sleep(max(wait, plan.think_seconds))
 
     started = time.monotonic()
     await asyncio.gather(*(user(number) for number in range(users)))
     outcome.seconds = time.monotonic() - started
+    outcome.repeated = deck.repeats - repeats
     return outcome
 
 
@@ -221,12 +268,12 @@ async def _ask(url: str, question: str, outcome: Outcome) -> float:
     return 0.0
 
 
-async def _recover(url: str, questions: Sequence[str], usual_ms: float, targets: Targets) -> dict[str, object]:
+async def _recover(url: str, deck: Deck, usual_ms: float, targets: Targets) -> dict[str, object]:
     """Seconds until one user is answered as fast as under the steady load."""
     started = time.monotonic()
     while (waited := time.monotonic() - started) < 3 * targets.recovery_seconds:
         probe = Outcome("recovery")
-        await _ask(url, questions[0], probe)
+        await _ask(url, deck.draw(), probe)
         if probe.first_ms and probe.first_ms[0] <= max(usual_ms, 500.0):
             seconds = time.monotonic() - started
             return {"phase": "recovery", "seconds": round(seconds, 2) if seconds <= targets.recovery_seconds else None}
@@ -234,41 +281,60 @@ async def _recover(url: str, questions: Sequence[str], usual_ms: float, targets:
     return {"phase": "recovery", "seconds": None}
 
 
-async def _cut(url: str, questions: Sequence[str], plan: LoadPlan, targets: Targets) -> dict[str, object]:
-    """Streams closed at their first event, all at once; what is still in flight after a while."""
-    order = random.Random(plan.seed)  # noqa: S311 - an order, no secret
+async def _cut(url: str, deck: Deck, plan: LoadPlan, targets: Targets) -> dict[str, object]:
+    """Streams closed at their first event, all begun at once; what is still in flight after a while.
+
+    One that is refused comes again after as long as it is told, until all were cut.
+    """
     seen: Counter[str] = Counter()
+    ends = time.monotonic() + ANSWER_SECONDS
 
     async def cut(question: str) -> None:
+        while time.monotonic() < ends:
+            wait = await cut_once(question)
+            if wait is None:
+                return
+            await asyncio.sleep(wait)
+
+    async def cut_once(question: str) -> float | None:
+        """The seconds to wait before the next attempt; None where there is none to be."""
         try:
-            async with asyncio.timeout(ANSWER_SECONDS), _posted(url, question) as (status, _, reader):
-                seen["refused" if status in _REFUSALS else "opened"] += 1
+            async with asyncio.timeout(ANSWER_SECONDS), _posted(url, question) as (status, headers, reader):
+                if status in _REFUSALS:
+                    seen["refused"] += 1
+                    return float(headers.get("retry-after", 1))
                 async for line in _lines(reader):
                     if line.startswith(b"event: "):
                         seen["cut"] += 1
-                        return
+                        return None
+                seen["ended early"] += 1
         except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError) as error:
             seen[type(error).__name__] += 1
+        return None
 
-    await asyncio.gather(*(cut(order.choice(questions)) for _ in range(plan.cut_streams)))
+    await asyncio.gather(*(cut(deck.draw()) for _ in range(plan.cut_streams)))
     started = time.monotonic()
     in_flight = await _in_flight(url)
     while in_flight and time.monotonic() - started < targets.cut_seconds:
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.05)
         in_flight = await _in_flight(url)
     return {"phase": "cut", **seen, "in_flight": in_flight, "seconds": round(time.monotonic() - started, 2)}
 
 
 async def _in_flight(url: str) -> int:
-    """Questions that wait or are answered, as the service's metrics tell it."""
-    async with _opened(url, b"GET /metrics") as (status, _, reader):
-        if status != 200:
-            raise UsageError(f"{url}/metrics: expected 200; got {status}; measure a service that needs no key")
-        lines = [line.decode() async for line in _lines(reader)]
-    gauges = [line for line in lines if line.startswith(("briefbot_queue_running ", "briefbot_queue_waiting "))]
-    if len(gauges) != 2:
+    """Questions that wait or are answered, and requests without their whole response but this one, as the service's metrics tell."""
+    lines = (await _get(url, "/metrics")).decode().splitlines()
+    gauges = [float(line.split()[1]) for line in lines if line.startswith(_GAUGES)]
+    if len(gauges) != len(_GAUGES):
         raise UsageError(f"{url}/metrics: expected the gauges of the queue; got none; measure a briefbot service")
-    return sum(int(float(line.split()[1])) for line in gauges)
+    return int(sum(gauges)) - 1
+
+
+async def _get(url: str, path: str) -> bytes:
+    async with _opened(url, f"GET {path}".encode()) as (status, headers, reader):
+        if status != 200:
+            raise UsageError(f"{url}{path}: expected 200; got {status}; measure a service that needs no key")
+        return await reader.readexactly(int(headers["content-length"]))
 
 
 Answering = tuple[int, dict[str, str], asyncio.StreamReader]

@@ -6,12 +6,13 @@ Every label has a small, fixed set of values; nothing of a request becomes one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -80,6 +81,9 @@ class Metrics:
             ["route"],
             registry=self._registry,
         )
+        self._open = Gauge(
+            "briefbot_http_requests_open", "Requests whose response is not over yet.", registry=self._registry
+        )
         self._stage_seconds = Histogram(
             "briefbot_answer_stage_duration_seconds",
             "Time of one stage of an answer.",
@@ -105,6 +109,10 @@ class Metrics:
             self._stage_seconds.labels(stage)
         self._readings = _Readings()
         self._registry.register(self._readings)
+
+    def open_request(self) -> AbstractContextManager[object]:
+        """Count a request as open as long as the block lasts."""
+        return self._open.track_inprogress()
 
     def count_request(self, route: str, status: int, seconds: float, *, is_cut: bool = False) -> None:
         """Count a request when its response is over; `route` is the template, never the path."""

@@ -59,7 +59,7 @@ class RequestRecorder:
             await self._app(scope, receive, send)
             return
         exchange = _Exchange(scope, receive, send)
-        with self._open_span(exchange) as span:
+        with self._metrics.open_request(), self._open_span(exchange) as span:
             bound = {"request_id": exchange.id, **({"trace_id": span.trace_id} if span.trace_id else {})}
             with bound_contextvars(**bound):
                 try:
