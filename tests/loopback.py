@@ -114,6 +114,9 @@ class _Server(http.server.ThreadingHTTPServer):
                 self.rfile.read(int(self.headers.get("content-length", 0)))
                 self.do_GET()
 
+            def do_DELETE(self) -> None:
+                self.do_GET()
+
             def log_message(self, *_args: object) -> None:
                 pass
 

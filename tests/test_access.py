@@ -11,9 +11,9 @@ from typing import Any
 
 import anyio
 import pytest
+from clients import TestClient
 from fastapi import FastAPI, Request, WebSocket
 from fastapi.responses import JSONResponse, Response, StreamingResponse
-from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import settings as run_with
 from hypothesis import strategies as st
@@ -25,6 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from briefbot.answering import Briefbot
 from briefbot.api import access
 from briefbot.api.access import OPEN_PATHS, AccessGate, check_access, needed_scope
+from briefbot.api.app import create_app
 from briefbot.api.problems import add_problem_handlers
 from briefbot.errors import ConfigurationError
 from briefbot.keys import KeyRing
@@ -416,13 +417,16 @@ EVIL = {"origin": "https://evil.example"}
     ("headers", "allowed"),
     [
         ({}, True),
-        ({"sec-fetch-site": "same-origin", "origin": "http://testserver"}, True),
-        ({"sec-fetch-site": "same-site"}, True),
+        ({"sec-fetch-site": "same-origin", "origin": "http://127.0.0.1"}, True),
+        ({"sec-fetch-site": "same-site"}, False),
+        ({"sec-fetch-site": "same-site", "origin": "http://127.0.0.1:3000"}, False),
+        ({"sec-fetch-site": "same-site", "origin": "https://partner.example"}, True),
+        ({"sec-fetch-site": "something-new"}, False),
         ({"sec-fetch-site": "none"}, True),
         ({"sec-fetch-site": "cross-site"}, False),
         ({"sec-fetch-site": "cross-site", **EVIL}, False),
         ({"sec-fetch-site": "cross-site", "origin": "https://partner.example"}, True),
-        ({"origin": "http://testserver"}, True),
+        ({"origin": "http://127.0.0.1"}, True),
         ({"origin": "https://partner.example"}, True),
         ({"origin": "null"}, False),
         ({"origin": "http://["}, False),
@@ -483,6 +487,30 @@ def test_a_preflight_of_an_allowed_origin_passes_and_refusals_can_be_read_there(
     refused = client.post("/v1/answer", headers={"origin": origin, "sec-fetch-site": "cross-site"})
     assert_refused(refused, 401, "unauthorized")
     assert refused.headers["access-control-allow-origin"] == origin
+
+
+def test_sites_are_written_as_people_write_them_and_their_scripts_read_the_headers(
+    bot: Briefbot, tmp_path: Path
+) -> None:
+    app = create_app(
+        make_settings(tmp_path, access="open", cors_origins="https://Partner.example/ , http://x:3000"), bot
+    )
+    asked = {"origin": "https://partner.example", "access-control-request-method": "POST"}
+    client = TestClient(app)
+    assert client.options("/v1/search", headers=asked).status_code == 200
+    response = client.post("/v1/search", json={"query": "Didi"}, headers={"origin": "https://partner.example"})
+    assert response.status_code == 200
+    assert response.headers["access-control-allow-origin"] == "https://partner.example"
+    exposed = response.headers["access-control-expose-headers"].replace(" ", "").split(",")
+    assert {"retry-after", "x-request-id", "ratelimit-remaining"} <= set(exposed)
+    other = client.post("/v1/search", json={"query": "Didi"}, headers={"origin": "https://other.example"})
+    assert other.status_code == 403
+
+
+@pytest.mark.parametrize("origins", ["*", "https://*.example", "partner.example", "https://x/y", "null", "https://"])
+def test_a_service_does_not_start_with_sites_that_are_none(tmp_path: Path, ring: KeyRing, origins: str) -> None:
+    with pytest.raises(ConfigurationError, match="BRIEFBOT_CORS_ORIGINS: expected sites like"):
+        check_access(make_settings(tmp_path, cors_origins=origins), ring)
 
 
 @pytest.mark.parametrize(
@@ -559,6 +587,72 @@ def test_a_body_that_stops_coming_ends_in_a_refusal(tmp_path: Path, monkeypatch:
     assert sent[0]["status"] == 408
     assert (b"connection", b"close") in sent[0]["headers"]
     assert b"urn:briefbot:problem:request-timeout" in sent[1]["body"]
+
+
+def test_a_body_that_comes_a_byte_at_a_time_ends_in_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access, "BODY_SECONDS", 0.2)
+    sent_bytes = 0
+
+    async def receive() -> Message:
+        nonlocal sent_bytes
+        await anyio.sleep(0.03)
+        sent_bytes += 1
+        return {"type": "http.request", "body": b"x", "more_body": sent_bytes < 1_000}
+
+    sent = anyio.run(lambda: run_app(gate(read_body, tmp_path), method="POST", receive=receive))
+    assert sent[0]["status"] == 408
+    assert 2 < sent_bytes < 20
+
+
+def test_a_large_body_may_take_longer_than_a_small_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access, "BODY_SECONDS", 0.2)
+    pieces = [b"x" * access.SLOWEST_BYTES] * 8
+
+    async def receive() -> Message:
+        await anyio.sleep(0.05)
+        return {"type": "http.request", "body": pieces.pop(), "more_body": len(pieces) > 0}
+
+    sent = anyio.run(lambda: run_app(gate(read_body, tmp_path), method="POST", receive=receive))
+    assert sent[0]["status"] == 200
+    assert len(sent[1]["body"]) == 8 * access.SLOWEST_BYTES
+
+
+def test_a_client_that_takes_nothing_of_its_response_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access, "STALLED_SECONDS", 0.05)
+    taken: list[str] = []
+
+    async def make() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"piece"
+        finally:
+            taken.append("ended")
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await StreamingResponse(make())(scope, receive, send)
+
+    async def leave_unread() -> None:
+        async def send(message: Message) -> None:
+            taken.append(message["type"])
+            if taken.count("http.response.body") == 2:
+                await anyio.sleep_forever()
+
+        async def receive() -> Message:
+            await anyio.sleep_forever()
+            raise AssertionError
+
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "method": "GET",
+            "path": "/",
+            "headers": [(b"host", b"localhost")],
+        }
+        with anyio.fail_after(5):
+            await gate(answer, tmp_path)(scope, receive, send)
+
+    anyio.run(leave_unread)
+    assert taken[:3] == ["http.response.start", "http.response.body", "http.response.body"]
 
 
 def test_a_route_that_was_waiting_for_the_body_ends_without_an_error(

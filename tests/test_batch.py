@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fastapi.testclient import TestClient
+from clients import TestClient
 
 from briefbot.answering import Briefbot
 from briefbot.api.app import create_app

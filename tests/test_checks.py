@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from briefbot.api.checks import LONGEST_TEXT_CHARS, can_be_checked
+from briefbot.api.check_schemas import LONGEST_TEXT_CHARS
+from briefbot.api.checks import can_be_checked
 from briefbot.query import clean_question
 
 

@@ -175,6 +175,20 @@ def test_settings_that_are_wrong_are_named(run: Run) -> None:
     assert_one_line_error(result, 2, "BRIEFBOT_LLM_MODEL")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "secret"),
+    [
+        ("BRIEFBOT_API_KEY", "hunter2-secret", "hunter2"),
+        ("BRIEFBOT_LLM_URL", "ftp://user:hunter2@models.example/v1", "hunter2"),
+        ("BRIEFBOT_CHROMA_URL", "chroma://user:hunter2@chroma.example:8000", "hunter2"),
+    ],
+)
+def test_a_wrong_setting_is_named_without_the_secret_in_it(run: Run, name: str, value: str, secret: str) -> None:
+    result = run("corpus", "list", **{name: value})
+    assert_one_line_error(result, 2, name)
+    assert secret not in result.stderr + result.stdout
+
+
 def test_an_unknown_command_is_wrong_usage(run: Run) -> None:
     result = run("dance")
     assert result.returncode == 2

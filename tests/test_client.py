@@ -13,40 +13,52 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, aclosing
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import ExitStack, aclosing, suppress
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import httpx2
 import pytest
 from briefbot.ui.strings import EXAMPLES
+from conftest import run_service
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loopback import Handler, Reply, Site, serve
+from pydantic import SecretStr
 
 from briefbot import errors, models
+from briefbot.answering import Briefbot
 from briefbot.api.problems import describe_problem
 from briefbot.api.schemas import AnswerOut, DeltaOut, FiltersIn, FiltersOut, Problem, SourcesOut
-from briefbot.client import (
-    LONGEST_WAIT_SECONDS,
-    AnyQuestion,
-    AnyTurn,
-    AsyncClient,
-    AsyncConversation,
-    Client,
-    Conversation,
-    StreamEvent,
-    UnreachableError,
-    make_error,
-    read_retry_after,
-)
+from briefbot.api.uploads import MOST_FILES
+from briefbot.client import AsyncClient, AsyncConversation, Client, Conversation, StreamEvent, UnreachableError
+from briefbot.client.connection import LONGEST_WAIT_SECONDS
+from briefbot.client.options import AnyQuestion, AnyTurn
+from briefbot.client.replies import make_error, read_retry_after
+from briefbot.corpus import Corpus
+from briefbot.embedding import Embedder
+from briefbot.index import PassageIndex
+from briefbot.settings import Settings
 
 TURNS = (EXAMPLES[0], "And Meituan?", "When did the Data Security Law take effect?")
 PROBLEM = describe_problem(
     errors.QueueFullError("expected a free place; got a full queue; try again")
 ).model_dump_json()
+SLOW = describe_problem(errors.DeadlineError("expected an answer; got none; try again")).model_dump_json()
 QUERIES = st.lists(st.text(), max_size=5)
+KEY = "ein-schlüssel-钥匙-of-the-tests"
+CLAIM = "SAMR fined Alibaba RMB 34 billion in April 2021."
+DESCRIBED = json.loads(Path(__file__).with_name("openapi.json").read_text(encoding="utf-8"))
+FOR_OTHERS = {
+    "GET /healthz",
+    "GET /metrics",
+    "GET /v1/models",
+    "GET /v1/models/{model}",
+    "POST /v1/chat/completions",
+}
+"""Operations for probes, Prometheus and OpenAI's clients."""
 
 T = TypeVar("T")
 
@@ -240,33 +252,159 @@ def test_filters_and_days_can_be_given_in_every_form(service: str) -> None:
     assert {event.kind for event in events[0].events} == {"law"}
 
 
-def test_every_other_method_gives_what_the_routes_give(service: str) -> None:
-    def get(path: str) -> Any:
-        return httpx2.get(f"{service}{path}", trust_env=False).json()
+def without_times(value: Any) -> Any:
+    """JSON without what differs between two requests for the same."""
+    if isinstance(value, dict):
+        return {name: without_times(item) for name, item in value.items() if name != "timings_ms"}
+    return [without_times(item) for item in value] if isinstance(value, list) else value
 
-    async def read(client: AsyncClient) -> list[Any]:
-        return [
-            await client.documents(limit=2, offset=1),
-            await client.document("law-aml-2007", as_of="2022-07-31"),
-            await client.timeline(since="2021-01-01", phase=["crackdown"], limit=5),
-            (await client.search("Didi", top_k=2)).passages,
-            (await client.check("SAMR fined Alibaba RMB 34 billion in April 2021.")).verdict,
-        ]
+
+@pytest.mark.parametrize(
+    ("method", "values", "options", "path", "body"),
+    [
+        ("documents", [], {"limit": 2, "offset": 1}, "/v1/documents?limit=2&offset=1", None),
+        (
+            "document",
+            ["law-aml-2007"],
+            {"as_of": "2022-07-31"},
+            "/v1/documents/law-aml-2007?as_of=2022-07-31",
+            None,
+        ),
+        ("versions", ["law-aml-2007"], {}, "/v1/documents/law-aml-2007/versions", None),
+        ("compare", ["law-aml-2007", "law-aml-2022"], {}, "/v1/compare?left=law-aml-2007&right=law-aml-2022", None),
+        (
+            "compare_versions",
+            ["law-aml-2022", "2020-01-01", dt.date(2023, 1, 1)],
+            {},
+            "/v1/compare?document=law-aml-2022&from=2020-01-01&to=2023-01-01",
+            None,
+        ),
+        (
+            "timeline",
+            [],
+            {"since": "2021-01-01", "phase": ["crackdown"], "limit": 5},
+            "/v1/timeline?from=2021-01-01&phase=crackdown&limit=5",
+            None,
+        ),
+        (
+            "coverage",
+            [],
+            {"as_of": "2022-01-31", "filters": FiltersIn(kind=["law", "rule"], issuer=["CAC"])},
+            "/v1/coverage?as_of=2022-01-31&kind=law&kind=rule&issuer=CAC",
+            None,
+        ),
+        ("quality", [], {}, "/v1/quality", None),
+        ("search", ["Didi"], {"top_k": 2}, "/v1/search", {"query": "Didi", "top_k": 2}),
+        ("check", [CLAIM], {"as_of": "2022-01-31"}, "/v1/check", {"claim": CLAIM, "as_of": "2022-01-31"}),
+        (
+            "check_text",
+            [f"# Fines\n\n{CLAIM}"],
+            {"filters": {"kind": ["event"]}},
+            "/v1/checks",
+            {"text": f"# Fines\n\n{CLAIM}", "filters": {"kind": ["event"]}},
+        ),
+        (
+            "suggest",
+            [EXAMPLES[0]],
+            {"document_ids": ["event-2021-04-10-alibaba-fined"], "limit": 1, "as_of": "2024-12-31"},
+            "/v1/suggestions",
+            {
+                "question": EXAMPLES[0],
+                "document_ids": ["event-2021-04-10-alibaba-fined"],
+                "limit": 1,
+                "as_of": "2024-12-31",
+            },
+        ),
+    ],
+)
+def test_each_method_gives_what_its_route_gives(
+    service: str, method: str, values: list[Any], options: dict[str, Any], path: str, body: dict[str, Any] | None
+) -> None:
+    def plain(result: Any) -> Any:
+        return without_times(result.model_dump(mode="json", by_alias=True))
+
+    verb = "GET" if body is None else "POST"
+    response = httpx2.request(verb, f"{service}{path}", json=body, trust_env=False, timeout=60)
+    assert response.is_success
+    with Client(service) as client:
+        assert plain(getattr(client, method)(*values, **options)) == without_times(response.json())
+    other = asyncio.run(with_client(service, lambda client: getattr(client, method)(*values, **options)))
+    assert plain(other) == without_times(response.json())
+
+
+@pytest.mark.parametrize("form", ["markdown", "docx"])
+def test_answers_are_exported_as_the_files_that_the_route_gives(
+    service: str, form: Literal["markdown", "docx"]
+) -> None:
+    with Client(service) as client:
+        answer = client.ask(TURNS[0])
+        found = client.export([answer, answer.model_dump(mode="json")], form)
+    body = {"answers": [answer.model_dump(mode="json")] * 2}
+    response = httpx2.post(f"{service}/v1/export/{form}", json=body, trust_env=False)
+    assert found == response.read()
+    assert found == asyncio.run(with_client(service, lambda client: client.export([answer, answer], form)))
+
+
+def test_a_conversation_can_be_read_and_deleted(service: str) -> None:
+    async def converse(client: AsyncClient) -> None:
+        conversation = await client.start_conversation()
+        assert await conversation.read() == await client.conversation(conversation.id)
+        await conversation.delete()
+        with pytest.raises(errors.NotFoundError):
+            await conversation.read()
 
     with Client(service) as client:
-        found: list[Any] = [
-            client.documents(limit=2, offset=1),
-            client.document("law-aml-2007", as_of="2022-07-31"),
-            client.timeline(since="2021-01-01", phase=["crackdown"], limit=5),
-            client.search("Didi", top_k=2).passages,
-            client.check("SAMR fined Alibaba RMB 34 billion in April 2021.").verdict,
+        conversation = client.start_conversation()
+        answer = conversation.ask(TURNS[0])
+        assert conversation.read().answers == [answer]
+        conversation.delete()
+        for gone in (conversation.read, conversation.delete, lambda: client.answer(answer.id)):
+            with pytest.raises(errors.NotFoundError):
+                gone()
+    asyncio.run(with_client(service, converse))
+
+
+@pytest.fixture
+def office(tmp_path: Path, embedder: Embedder) -> Iterator[str]:
+    """A service of a test's own, which takes documents from the holder of `KEY`."""
+    settings = Settings(home=tmp_path / "home", embedding_model="bundled", api_key=SecretStr(KEY))
+    bot = Briefbot(settings, Corpus(settings.record_path), embedder, PassageIndex(settings.index_path))
+    with run_service(settings, bot) as url:
+        yield url
+    bot.close()
+
+
+def test_files_are_taken_in_from_the_holder_of_a_key_in_any_script(office: str, tmp_path: Path) -> None:
+    paths = [tmp_path / "渡轮.txt", tmp_path / "empty.txt"]
+    for path, text in zip(paths, ("A ferry pays RMB 300 a day.", ""), strict=True):
+        path.write_text(text, encoding="utf-8")
+    with Client(office, KEY) as client:
+        report = client.add_documents(paths)
+        assert [(row.source, row.outcome) for row in report.results] == [
+            ("渡轮.txt", "added"),
+            ("empty.txt", "refused"),
         ]
-    assert found[0].model_dump(mode="json") == get("/v1/documents?limit=2&offset=1")
-    assert found[1].model_dump(mode="json") == get("/v1/documents/law-aml-2007?as_of=2022-07-31")
-    assert found[2].model_dump(mode="json") == get("/v1/timeline?from=2021-01-01&phase=crackdown&limit=5")
-    assert [passage.rank for passage in found[3]] == [1, 2]
-    assert found[4] == "contradicted"
-    assert asyncio.run(with_client(service, read)) == found
+        assert client.documents().documents[0].id == report.results[0].document_id
+    again = asyncio.run(with_client(office, lambda client: client.add_documents([str(paths[0])]), key=KEY))
+    assert [row.outcome for row in again.results] == ["unchanged"]
+    with Client(office) as client, pytest.raises(errors.AccessError):
+        client.add_documents(paths)
+
+
+def test_paths_that_are_no_files_are_refused_before_anything_is_sent(site: Site, tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("Words.", encoding="utf-8")
+    wrong: list[list[str | Path]] = [[], [tmp_path], [file, tmp_path / "none.txt"], ["\0"], [file] * (MOST_FILES + 1)]
+
+    async def send(client: AsyncClient, paths: list[str | Path]) -> None:
+        await client.add_documents(paths)
+
+    for paths in wrong:
+        with Client(site.url) as client, pytest.raises(errors.UsageError, match="paths: expected"):
+            client.add_documents(paths)
+        with pytest.raises(errors.UsageError, match="paths: expected"):
+            asyncio.run(with_client(site.url, functools.partial(send, paths=paths)))
+    assert site.paths == []
 
 
 def test_feedback_is_kept(service: str) -> None:
@@ -347,6 +485,26 @@ def test_a_busy_service_is_not_asked_again(site: Site, answer: Reply, options: d
     site.routes["/v1/answer"] = answer
     assert ask_both(site.url, **options) == [errors.QueueFullError] * 2
     assert len(site.paths) == 2
+
+
+def test_an_answer_that_took_too_long_is_not_asked_for_again(site: Site) -> None:
+    site.routes["/v1/answer"] = reply(SLOW, 503, Retry_After="0")
+    assert ask_both(site.url) == [errors.DeadlineError] * 2
+    assert len(site.paths) == 2
+
+
+def test_a_deletion_is_sent_again_only_where_it_was_refused(site: Site) -> None:
+    def hang_up(handler: Handler) -> None:
+        handler.close_connection = True
+
+    site.routes = {"/v1/conversations/kept": [busy(), Reply(204)], "/v1/conversations/lost": hang_up}
+    with Client(site.url) as client:
+        client.delete_conversation("kept")
+        with pytest.raises(UnreachableError):
+            client.delete_conversation("lost")
+    with pytest.raises(UnreachableError):
+        asyncio.run(with_client(site.url, lambda client: client.delete_conversation("lost")))
+    assert [path.rpartition("/")[2] for path in site.paths] == ["kept", "kept", "lost", "lost"]
 
 
 def test_after_the_last_try_the_error_tells_when_to_come_back(site: Site) -> None:
@@ -451,8 +609,20 @@ def test_a_silent_service_is_not_waited_for_for_ever(site: Site) -> None:
     try:
         assert ask_both(site.url, timeout_seconds=0.2) == [errors.DeadlineError] * 2
         assert len(site.paths) == 2
+        site.routes["/v1/answers"] = stay_silent
+        with (
+            Client(site.url, timeout_seconds=0.1) as client,
+            pytest.raises(errors.DeadlineError, match=r"within 0\.2 seconds"),
+        ):
+            client.ask_all(["?", "?"])
     finally:
         over.set()
+
+
+def test_a_service_has_the_time_to_say_itself_that_an_answer_took_too_long() -> None:
+    theirs = Settings.model_fields["answer_seconds"].default
+    for client in (Client, AsyncClient):
+        assert inspect.signature(client).parameters["timeout_seconds"].default > theirs
 
 
 @pytest.mark.parametrize(
@@ -482,7 +652,9 @@ def test_only_the_given_key_is_sent(site: Site, monkeypatch: pytest.MonkeyPatch)
     site.routes["/v1/answer"] = reply(make_answer().model_dump_json())
     ask_both(site.url + "/", key="bb_secret")
     ask_both(site.url)
-    assert [request.headers.get("authorization") for request in site.requests] == ["Bearer bb_secret"] * 2 + [None] * 2
+    ask_both(site.url, key=f" {KEY} ")
+    sent = [request.headers.get("authorization", "").encode("latin-1") for request in site.requests]
+    assert sent == [b"Bearer bb_secret"] * 2 + [b""] * 2 + [f"Bearer {KEY}".encode()] * 2
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://x", "", "http://", "http://[", "http://x:99999"])
@@ -492,10 +664,12 @@ def test_an_address_that_is_none_is_refused_at_once(url: str) -> None:
             client(url)
 
 
-@pytest.mark.parametrize("key", ["schlüssel", "a\nb", " "])
+@pytest.mark.parametrize("key", ["", " ", "a\nb", "a\r", "a\0b", "a\x7f", "a\u0085b", "a\u2028b", "\ud800"])
 def test_a_key_that_no_header_can_carry_is_refused_at_once(key: str) -> None:
     with pytest.raises(errors.UsageError, match="key: expected"):
         Client(key=key)
+    with pytest.raises(errors.UsageError, match="key: expected"):
+        AsyncClient(key=key)
 
 
 def test_values_that_json_cannot_hold_are_refused(service: str) -> None:
@@ -627,6 +801,58 @@ def test_both_clients_offer_the_same_with_the_same_parameters(blocking: type, ot
         mine.pop("__init__")
         others.pop("__init__")
     assert mine == others
+
+
+def arguments(file: Path) -> Mapping[str, tuple[Any, ...]]:
+    """What each method can be called with; ids are named as in the paths of the OpenAPI description."""
+    return {
+        "add_documents": ([file],),
+        "answer": ("{answer_id}",),
+        "ask": ("?",),
+        "ask_all": (["?"],),
+        "check": ("?",),
+        "check_text": ("?",),
+        "compare": ("one", "other"),
+        "compare_versions": ("one", "2020-01-01", "2021-01-01"),
+        "conversation": ("{conversation_id}",),
+        "coverage": (),
+        "delete_conversation": ("{conversation_id}",),
+        "document": ("{document_id}",),
+        "documents": (),
+        "export": ([make_answer()], "{format}"),
+        "feedback": ("ans_1", 1),
+        "is_ready": (),
+        "quality": (),
+        "search": ("?",),
+        "start_conversation": (),
+        "stream": ("?",),
+        "suggest": ("?",),
+        "timeline": (),
+        "versions": ("{document_id}",),
+    }
+
+
+def test_every_operation_of_the_api_has_a_method(tmp_path: Path) -> None:
+    sent: list[str] = []
+
+    def refuse(request: httpx2.Request) -> httpx2.Response:
+        sent.append(f"{request.method} {request.url.path}")
+        return httpx2.Response(404)
+
+    file = tmp_path / "a.txt"
+    file.touch()
+    client = make_client()
+    client._http = httpx2.Client(transport=httpx2.MockTransport(refuse), trust_env=False)
+    for name, values in arguments(file).items():
+        with suppress(errors.NotFoundError):
+            result = getattr(client, name)(*values)
+            if name == "stream":
+                next(result)
+    operations = {f"{verb.upper()} {path}" for path, item in DESCRIBED["paths"].items() for verb in item}
+    assert set(sent) == operations - FOR_OTHERS
+    assert operations >= FOR_OTHERS
+    public = {name for name, _ in inspect.getmembers(Client, inspect.isfunction) if not name.startswith("_")}
+    assert arguments(file).keys() == public - {"close"}
 
 
 def test_importing_the_client_loads_nothing_heavy() -> None:

@@ -11,15 +11,16 @@ from typing import Any
 
 import httpx2
 import pytest
+from clients import TestClient
 from conftest import SHARED
 from fastapi import FastAPI
-from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from briefbot import comparing
 from briefbot.answering import Briefbot
-from briefbot.api.comparing import comparisons, find_versions, version_on
+from briefbot.api.comparing import find_versions, version_on
+from briefbot.api.comparisons import comparisons
 from briefbot.api.desk import Desk
 from briefbot.api.problems import add_problem_handlers
 from briefbot.catalogue import Catalogue

@@ -16,8 +16,8 @@ from urllib.parse import unquote
 import docx
 import pytest
 from briefbot.ingest.readers.docx import read_docx
+from clients import TestClient
 from fastapi import FastAPI
-from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree  # type: ignore[import-untyped]

@@ -8,9 +8,21 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from briefbot.eval.load import LoadPlan, Targets, press, render_load
+from briefbot.eval.load import (
+    PHRASE_CHARACTERS,
+    PHRASE_WORDS,
+    Deck,
+    LoadPlan,
+    Targets,
+    ask_about,
+    make_questions,
+    press,
+    render_load,
+)
 from briefbot.eval.page_speed import measure_page, render_page_speed
 from briefbot.ui.strings import EXAMPLES
+
+from briefbot.terms import is_chinese
 
 PLAN = LoadPlan(users=3, overload_users=4, cut_streams=8, seconds=2.0, think_seconds=0.3)
 
@@ -27,9 +39,11 @@ def broken_service(request: pytest.FixtureRequest) -> Iterator[str]:
             self.wfile.write(b"event: sources\ndata: {}\n\n" + self.server.ending)  # type: ignore[attr-defined]
 
         def do_GET(self) -> None:
+            metrics = b"briefbot_queue_running 3.0\nbriefbot_queue_waiting 1.0\nbriefbot_http_requests_open 3.0\n"
             self.send_response(200)
+            self.send_header("content-length", str(len(metrics)))
             self.end_headers()
-            self.wfile.write(b"briefbot_queue_running 3.0\nbriefbot_queue_waiting 1.0\n")
+            self.wfile.write(metrics)
 
         def log_message(self, *_args: object) -> None:
             pass
@@ -68,8 +82,28 @@ def test_answers_that_do_not_end_are_errors_and_what_stays_in_flight_is_told(bro
     steady, _, _, cut = report.phases
     assert steady["answers"] == 0
     assert steady["errors"]
-    assert cut["in_flight"] == 4
+    assert cut["in_flight"] == 6
     assert {line.split(":")[0] for line in report.missed} >= {"steady", "overload", "cut"}
+
+
+def test_the_questions_are_about_the_corpus_and_none_comes_twice_before_all_have_come(service: str) -> None:
+    questions = asyncio.run(make_questions(service))
+    assert len(set(questions)) > 1_000
+    assert any(is_chinese(question) for question in questions)
+    assert max(len(question) for question in questions) < 300
+    deck = Deck(questions, 7)
+    size = len(set(questions))
+    assert len({deck.draw() for _ in range(size)}) == size
+    assert deck.repeats == 0
+    again = Deck(list(reversed(questions)), 7)
+    assert deck.draw() == again.draw()
+    assert deck.repeats == 1
+
+
+def test_a_question_is_the_beginning_of_what_it_is_about() -> None:
+    words = " ".join(f"w{number}" for number in range(PHRASE_WORDS + 5))
+    assert ask_about(words) == f"What is known of this: {' '.join(words.split()[:PHRASE_WORDS])}?"
+    assert ask_about("反垄断法" * 20) == f"{'反垄断法' * (PHRASE_CHARACTERS // 4)}，这是怎么回事？"
 
 
 @pytest.mark.browser

@@ -28,10 +28,12 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, ResourceTemplateReference, TextContent, TextResourceContents
 
 from briefbot.answering import Briefbot
+from briefbot.api.admission import StoppedError
 from briefbot.api.desk import Desk
 from briefbot.api.mounted_mcp import LARGEST_MESSAGE_BYTES, mount_mcp
 from briefbot.cli import main
-from briefbot.errors import BusyError, ConfigurationError
+from briefbot.errors import ConfigurationError, StorageError
+from briefbot.journal import Journal
 from briefbot.mcp_server import DOCUMENTS_URI, make_server
 from briefbot.settings import Settings
 
@@ -271,7 +273,7 @@ def test_what_is_wrong_is_said_in_one_line_with_what_would_be_right(
 
 def test_an_error_that_nobody_foresaw_tells_nothing_of_itself(bot: Briefbot, settings: Settings) -> None:
     class Broken(Desk):
-        async def search(self, body: Any) -> Any:
+        async def search(self, body: Any, **_more: Any) -> Any:
             raise RuntimeError(f"a secret about {body.query}")
 
     with speaking(Client(make_server(Broken(settings, bot, None)))) as speaker:
@@ -282,6 +284,34 @@ def test_an_error_that_nobody_foresaw_tells_nothing_of_itself(bot: Briefbot, set
 
 def test_a_service_that_keeps_no_history_answers_without_a_conversation(bot: Briefbot, settings: Settings) -> None:
     with speaking(Client(make_server(Desk(settings, bot, None)))) as speaker:
+        answer = speaker.structured("ask", question=TURNS[0])
+    assert answer["citations"]
+    assert answer["conversation_id"] is None
+
+
+def test_a_refused_question_begins_no_conversation_and_a_journal_that_fails_stops_no_answer(
+    bot: Briefbot, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path / "journal.sqlite3", keep_days=90)
+    begun: list[object] = []
+    begin = journal.begin_conversation
+
+    def fail(_owner: object) -> Any:
+        raise StorageError("expected a disk with room; got a full one; make room")
+
+    def note(owner: str | None) -> tuple[str, str]:
+        begun.append(owner)
+        return begin(owner)
+
+    monkeypatch.setattr(journal, "begin_conversation", note)
+    with speaking(Client(make_server(Desk(settings, bot, journal)))) as speaker:
+        speaker.refusal("ask", question="Why?", filters={"issuer": ["NASA"]})
+        speaker.refusal("ask", question="  ")
+        assert begun == []
+        answer = speaker.structured("ask", question=TURNS[0])
+        assert begun == [None]
+        assert journal.conversation(answer["conversation_id"], None).answers[0]["id"] == answer["id"]
+        monkeypatch.setattr(journal, "begin_conversation", fail)
         answer = speaker.structured("ask", question=TURNS[0])
     assert answer["citations"]
     assert answer["conversation_id"] is None
@@ -476,8 +506,12 @@ def test_the_work_for_a_client_that_goes_away_ends(bot: Briefbot, settings: Sett
 
     class Waiting(Desk):
         async def answer(self, *_asked: Any, stopped: Any = None, **_more: Any) -> Any:
-            ended.append(await anyio.to_thread.run_sync(stopped.wait, 10))
-            raise BusyError("expected somebody to wait; got nobody; ask again")
+            try:
+                with stopped.waiting():
+                    await anyio.sleep(10)
+            except StoppedError:
+                ended.append(stopped.is_set())
+                raise
 
     scope, body = make_call(version)
     messages = iter([{"type": "http.request", "body": body}])

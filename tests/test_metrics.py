@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pytest
+from clients import TestClient
 from fastapi import FastAPI
-from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from briefbot.api.metrics import STAGES, IndexHealth, Metrics, scrapes

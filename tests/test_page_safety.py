@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,13 +11,16 @@ from pathlib import Path
 import httpx2
 import pytest
 from briefbot.ingest.pipeline import Ingestor
+from clients import TestClient
 from conftest import run_service
 from hostile_markup import payloads
 from loopback import Canary, set_out_canary
 from pages import TABS, Watched, ask, opened, show_tab
 from playwright.sync_api import Browser, Page, expect
+from starlette.types import Receive, Scope, Send
 
 from briefbot.answering import Briefbot
+from briefbot.api.security import SecurityHeaders
 from briefbot.corpus import Corpus
 from briefbot.index import PassageIndex
 from briefbot.models import Document
@@ -181,10 +185,58 @@ def test_a_script_without_the_nonce_does_not_run(browser: Browser, service: str)
 
 
 def test_the_page_keeps_gradios_extras_off(service: str) -> None:
-    config = httpx2.get(f"{service}/config", trust_env=False).json()
+    page = httpx2.get(service, headers={"accept": "text/html"}, trust_env=False).text
+    config, _ = json.JSONDecoder().raw_decode(page.partition("window.gradio_config = ")[2])
     assert config["analytics_enabled"] is False
     assert config["run_history"] is False
     assert config["dependencies"] == []
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "GET /gradio_api/file=http://127.0.0.1:9/x.png",
+        "GET /file=http://127.0.0.1:9/x.png",
+        "GET /gradio_api/file=/etc/passwd",
+        "GET /gradio_api/proxy=http://127.0.0.1:9/x",
+        "GET /gradio_api/heartbeat/x",
+        "GET /gradio_api/queue/data?session_hash=x",
+        "GET /gradio_api/startup-events",
+        "GET /gradio_api/info",
+        "GET /gradio_api/stream/x/0/0/playlist.m3u8",
+        "GET /assets/../gradio_api/info",
+        "GET /config",
+        "GET /custom_component/x/client/component/style.css",
+        "POST /gradio_api/upload",
+        "POST /gradio_api/run/predict",
+        "POST /gradio_api/queue/join",
+        "POST /gradio_api/component_server",
+        "POST /login",
+        "POST /",
+        "DELETE /theme.css",
+    ],
+)
+def test_gradios_other_routes_are_not_served(service: str, target: str) -> None:
+    method, _, path = target.partition(" ")
+    request = httpx2.Request(method, service + path)
+    with httpx2.Client(trust_env=False, timeout=10) as client:
+        response = client.send(request)
+    assert response.status_code == 404
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["type"] == "urn:briefbot:problem:not-found"
+
+
+def test_no_script_but_the_pages_gets_a_nonce() -> None:
+    async def guest(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]})
+        await send({"type": "http.response.body", "body": b"<script>taken()</script>"})
+
+    client = TestClient(SecurityHeaders(guest))
+    own, other = client.get("/"), client.get("/elsewhere", headers={"accept": "text/html"})
+    assert "<script nonce=" in own.text
+    assert other.text == "<script>taken()</script>"
+    assert "nonce" not in other.headers["content-security-policy"]
+    assert "script-src 'self';" in other.headers["content-security-policy"]
 
 
 def test_the_packaged_scripts_write_no_markup() -> None:

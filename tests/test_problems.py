@@ -11,13 +11,18 @@ from typing import Any, NoReturn
 import httpx2
 import openai
 import pytest
-from fastapi.testclient import TestClient
+from clients import TestClient
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from briefbot.api import schemas
 from briefbot.api.app import create_app
+from briefbot.api.check_schemas import ClaimIn
 from briefbot.api.completion_schemas import CompletionIn
 from briefbot.api.problems import describe_error
+from briefbot.api.routes import DEEPEST_JSON, check_depth
+from briefbot.errors import UsageError
 from briefbot.settings import Settings
 
 KEY = "a-key-for-tests-only"
@@ -90,6 +95,53 @@ def test_odd_json_is_answered_or_refused_and_never_breaks_the_service(service: s
     assert "\n" not in problem.detail
 
 
+@pytest.mark.parametrize("bracket", ["[]", "{}"])
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/v1/answer", "filters"),
+        ("/v1/answer/stream", "history"),
+        ("/v1/answers", "questions"),
+        ("/v1/search", "filters"),
+        ("/v1/check", "filters"),
+        ("/v1/checks", "filters"),
+        ("/v1/suggestions", "document_ids"),
+        ("/v1/export/markdown", "answers"),
+        ("/v1/feedback", "comment"),
+        ("/v1/chat/completions", "messages"),
+    ],
+)
+def test_what_nests_too_deeply_is_refused_by_every_route(service: str, path: str, field: str, bracket: str) -> None:
+    def nest(levels: int) -> bytes:
+        opening = "[" if bracket == "[]" else '{"a":'
+        return f'{{"{field}": {opening * (levels - 1)}"]]]"{bracket[1] * (levels - 1)}}}'.encode()
+
+    headers = {"content-type": "application/json"}
+    for levels in (DEEPEST_JSON, DEEPEST_JSON + 1, 949, 951, 953, 960):
+        response = httpx2.post(f"{service}{path}", content=nest(levels), headers=headers, timeout=60, trust_env=False)
+        assert response.status_code in {400, 422}
+        is_told = f"at most {DEEPEST_JSON} levels" in response.json()["detail"]
+        assert is_told == (levels > DEEPEST_JSON), levels
+
+
+@given(
+    st.recursive(
+        st.none() | st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    )
+)
+def test_brackets_in_texts_do_not_count(value: Any) -> None:
+    def levels(item: Any) -> int:
+        inner = item if isinstance(item, list) else item.values() if isinstance(item, dict) else None
+        return 0 if inner is None else 1 + max(map(levels, inner), default=0)
+
+    deep = json.dumps(["[" * 100 + '\\"{' * 100, value]).encode()
+    for _ in range(DEEPEST_JSON - levels(value) - 1):
+        deep = b"[" + deep + b"]"
+    check_depth(deep)
+    with pytest.raises(UsageError, match="levels"):
+        check_depth(b'{"x":' + deep + b"}" if levels(value) else b"[[" + deep + b"]]")
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
@@ -153,7 +205,7 @@ def test_openais_client_is_told_the_parameters_there_are(client: openai.OpenAI) 
 def test_openais_client_is_told_of_a_model_that_is_not_there(client: openai.OpenAI) -> None:
     with pytest.raises(openai.NotFoundError) as caught:
         client.chat.completions.create(**{**CHAT, "model": "gpt"})
-    assert (caught.value.param, caught.value.code) == ("model", "not_found")
+    assert (caught.value.param, caught.value.code) == ("model", "model_not_found")
     with pytest.raises(openai.NotFoundError) as caught:
         client.models.retrieve("gpt")
     assert "briefbot" in caught.value.message
@@ -176,7 +228,7 @@ def test_what_the_gate_refuses_on_openais_routes_has_its_error_too(gated: TestCl
         "message": problem["detail"],
         "type": "invalid_request_error",
         "param": "authorization",
-        "code": "unauthorized",
+        "code": "invalid_api_key",
     }
 
 
@@ -187,7 +239,7 @@ def test_the_error_comes_with_every_status_and_keeps_the_headers(gated: TestClie
     assert loading.headers["retry-after"]
     gated.get("/v1/models", headers=headers)
     limited = gated.get("/v1/models", headers=headers)
-    assert (limited.status_code, limited.json()["error"]["code"]) == (429, "rate_limited")
+    assert (limited.status_code, limited.json()["error"]["code"]) == (429, "rate_limit_exceeded")
     assert limited.headers["retry-after"]
     assert "www-authenticate" in gated.get("/v1/models").headers
 
@@ -246,7 +298,7 @@ def test_a_body_that_is_too_large_is_a_problem_as_well(service: str, path: str, 
         ("/v1/answer", {"question": "x", "colour": 1}, schemas.QuestionIn),
         ("/v1/answer", {"question": "x", "history": [{"role": "user", "content": "x", "colour": 1}]}, schemas.TurnIn),
         ("/v1/answers", {"questions": [{"question": "x", "filters": {"colour": 1}}]}, schemas.FiltersIn),
-        ("/v1/check", {"claim": "x", "colour": 1}, schemas.ClaimIn),
+        ("/v1/check", {"claim": "x", "colour": 1}, ClaimIn),
     ],
 )
 def test_an_unknown_field_is_refused_with_those_that_exist_at_its_place(

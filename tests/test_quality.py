@@ -12,8 +12,8 @@ from typing import Any
 import httpx2
 import pytest
 from briefbot.eval.cases import load_cases
+from clients import TestClient
 from fastapi import FastAPI
-from fastapi.testclient import TestClient
 
 from briefbot.api import quality
 from briefbot.api.problems import add_problem_handlers

@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 
 import httpx2
 import pytest
-from fastapi.testclient import TestClient
+from clients import TestClient
 
 from briefbot.api.schemas import AnswerOut, SearchOut
 from briefbot.client import Client
@@ -193,7 +193,8 @@ def test_a_slash_command_is_answered_only_when_its_signature_holds(
 
 def test_a_table_of_questions_becomes_a_table_of_answers(service: str, tmp_path: Path) -> None:
     known = "When did the Data Security Law take effect?"
-    questions = [known, "", *["滴滴被罚了多少钱？"] * 50]
+    formula = "=HYPERLINK(1) When was Didi fined?"
+    questions = [known, "", formula, *["滴滴被罚了多少钱？"] * 50]
     with (tmp_path / "questions.csv").open("w", encoding="utf-8", newline="") as source:
         table = csv.writer(source)
         table.writerow(["number", "question"])
@@ -201,9 +202,9 @@ def test_a_table_of_questions_becomes_a_table_of_answers(service: str, tmp_path:
     run_python(block("A spreadsheet"), service, tmp_path)
     with (tmp_path / "answers.csv").open(encoding="utf-8-sig", newline="") as target:
         rows = list(csv.DictReader(target))
-    assert [row["question"] for row in rows] == questions
+    assert [row["question"] for row in rows] == [f"'{formula}" if item == formula else item for item in questions]
     answer = ask(service, known)
     assert rows[0]["answer"] == answer.text
     assert answer.citations[0].document.title in rows[0]["sources"]
     assert (rows[1]["answer"], rows[1]["problem"][:8]) == ("", "question")
-    assert rows[-1]["answer"] == rows[2]["answer"] != ""
+    assert rows[-1]["answer"] == rows[3]["answer"] != ""

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import uvicorn
 from captured_logs import Lines, captured_logs
+from clients import TestClient
 from fastapi import FastAPI, Request, WebSocket
 from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
-from fastapi.testclient import TestClient
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 

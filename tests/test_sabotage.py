@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,8 +15,8 @@ from briefbot.eval.runner import Run, run_cases
 from briefbot.eval.systems import InProcess
 
 from briefbot import answering
-from briefbot.answering import Briefbot
-from briefbot.models import AbstentionReason, Evidence, Missing, Mode, Query, ScoredPassage
+from briefbot.answering import Briefbot, Found
+from briefbot.models import AbstentionReason, Missing, Mode, Query, ScoredPassage
 from briefbot.query import make_query
 from briefbot.retrieval import RetrievalParts, Retriever
 
@@ -152,13 +152,11 @@ class Talkative(Briefbot):
     def _reason_to_abstain(
         self,
         query: Query,
-        passages: Sequence[ScoredPassage],
-        evidence: Sequence[Evidence],
-        chosen: Sequence[Evidence],
+        found: Found,
         missing: Missing | None,
     ) -> AbstentionReason | None:
-        reason = super()._reason_to_abstain(query, passages, evidence, chosen, missing)
-        return None if evidence else reason
+        reason = super()._reason_to_abstain(query, found, missing)
+        return None if found.evidence else reason
 
 
 class OldFirst(Retriever):

@@ -6,19 +6,22 @@ import datetime as dt
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
+from clients import TestClient
 from fastapi import FastAPI
-from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from briefbot.answering import Briefbot
+from briefbot.api.app import create_app
 from briefbot.api.desk import Desk
 from briefbot.api.problems import add_problem_handlers
 from briefbot.api.suggestions import suggestions
 from briefbot.errors import NotFoundError, UsageError
+from briefbot.keys import KeyRing
 from briefbot.models import Document, Filters, Language
 from briefbot.question_wording import QUESTIONS
 from briefbot.suggesting import Suggestion, SuggestionRequest, suggest
@@ -302,3 +305,14 @@ def test_a_full_queue_refuses_suggestions(bot: Briefbot, monkeypatch: pytest.Mon
         assert first.result().status_code == 200
     assert refused.status_code == 503
     assert refused.headers["retry-after"]
+
+
+def test_each_suggestion_that_is_wanted_counts_towards_the_limit_of_the_key(bot: Briefbot, tmp_path: Path) -> None:
+    settings = bot.settings.model_copy(update={"home": tmp_path, "access": "keys"})
+    _, secret = KeyRing(settings.keys_path).create("Page", ["ask"], "5/hour")
+    body = {"question": QUESTION["en"], "document_ids": ["law-dsl-2021"]}
+    with TestClient(create_app(settings, bot), headers={"authorization": f"Bearer {secret}"}) as client:
+        first = client.post("/v1/suggestions", json=body)
+        second = client.post("/v1/suggestions", json=body)
+    assert (first.status_code, first.headers["ratelimit-remaining"]) == (200, "2")
+    assert second.status_code == 429

@@ -16,8 +16,8 @@ from typing import Any
 import grpc  # type: ignore[import-untyped]
 import pytest
 from captured_logs import captured_logs
+from clients import TestClient
 from fastapi import FastAPI
-from fastapi.testclient import TestClient
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
     TraceServiceServicer,

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
 import pytest
 from briefbot.ingest.pipeline import Ingestor
-from fastapi.testclient import TestClient
+from clients import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 from test_readers import ENGLISH, ENGLISH_TITLE, make_docx, make_pdf, make_zip
 
 from briefbot.answering import Briefbot
+from briefbot.api import uploads
 from briefbot.api.app import create_app
 from briefbot.api.uploads import MOST_FILES, make_name
 from briefbot.corpus import Corpus
@@ -171,3 +174,44 @@ def test_documents_that_were_sent_are_sources_of_their_own(office: TestClient, t
     assert row.source == str(tmp_path / "uploads" / "a.txt")
     results = Ingestor(corpus, None, lambda: pytest.fail("embedded again")).ingest([tmp_path / "uploads"])
     assert [result.outcome for result in results] == ["unchanged"]
+
+
+def test_two_that_send_a_file_of_one_name_at_once_do_not_mix(office: TestClient) -> None:
+    texts = [f"# Ferries {number}\n\nThe fee of office {number} is RMB {number}00 a day.\n" for number in range(1, 9)]
+    with ThreadPoolExecutor(len(texts)) as pool:
+        sent = list(pool.map(lambda text: send(office, {"ferries.md": text.encode()}), texts))
+    assert [status for status, _ in sent] == [200] * len(texts)
+    results = [report["results"][0] for _, report in sent]
+    assert {result["outcome"] for result in results} <= {"added", "updated"}
+    (id_,) = {result["document_id"] for result in results}
+    kept = office.get(f"/v1/documents/{id_}", headers=HEADERS).json()["text"]
+    assert sum(f"office {number} is RMB {number}00" in kept for number in range(1, 9)) == 1
+
+
+def test_more_senders_than_may_wait_are_told_to_come_back(office: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "MOST_WAITING", 0)
+    go_on = threading.Event()
+    take_in = uploads._take_in
+
+    def wait(*asked: Any) -> Any:
+        assert go_on.wait(20)
+        return take_in(*asked)
+
+    monkeypatch.setattr(uploads, "_take_in", wait)
+    with ThreadPoolExecutor(3) as pool:
+        sent = [pool.submit(send, office, {f"ferries{n}.md": b"# Ferries\n\nThe fee is RMB 300."}) for n in range(3)]
+        refused = next(as_completed(sent, timeout=20)).result()
+        go_on.set()
+        statuses = sorted(one.result()[0] for one in sent)
+    assert refused[0] == 503
+    assert refused[1]["type"] == "urn:briefbot:problem:queue-full"
+    assert statuses[0] == 200
+    assert set(statuses) == {200, 503}
+
+
+def test_a_folder_that_cannot_be_written_is_a_fault_of_the_service(office: TestClient, tmp_path: Path) -> None:
+    (tmp_path / "uploads").write_text("a file in the way", encoding="utf-8")
+    status, problem = send(office, {"ferries.md": b"# Ferries\n\nThe fee is RMB 300."})
+    assert status == 503
+    assert problem["type"] == "urn:briefbot:problem:storage"
+    assert str(tmp_path) not in problem["detail"]

@@ -3,7 +3,8 @@
 Gradio traps this file works around were found by running Gradio 6.31: an event with `js=` or a `gr.HTML` needs
 `unsafe-eval`, which our content security policy refuses; the run history is kept in the browser unless switched off; and
 Gradio's events come to an end when their connection breaks, until the page is loaded anew. So the page has none: questions
-go from the browser to the API's stream, with the key that the browser sends by itself.
+go from the browser to the API's stream, with the key that the browser sends by itself. Gradio's other routes, which take files
+in, fetch what others publish and hold connections open, are therefore not served.
 """
 
 from __future__ import annotations
@@ -16,11 +17,18 @@ from briefbot.ui.strings import STRINGS
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from starlette.responses import Response
+from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from briefbot.api.problems import make_problem, route_path
 
 ASSETS = Path(__file__).parent / "assets"
 IDLE_SECONDS = 1.0
+
+_FRAME_PATHS = frozenset({"/", "/theme.css"})
+_FRAME_FOLDERS = ("/assets/", "/static/")
+"""What the page loads of Gradio's."""
 
 
 class _Assets(StaticFiles):
@@ -30,6 +38,27 @@ class _Assets(StaticFiles):
         response = await super().get_response(path, scope)
         response.headers["cache-control"] = "no-cache"
         return response
+
+
+class _Frame:
+    """Gradio's app without what this page does not use."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        path = route_path(scope)
+        is_read = scope["type"] == "http" and scope["method"] in {"GET", "HEAD"}
+        if is_read and (path in _FRAME_PATHS or path.startswith(_FRAME_FOLDERS)):
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            detail = (
+                f"expected the page at / or a route of the API; got {path[:80]}; GET /openapi.json lists the routes"
+            )
+            await make_problem(404, "not-found", detail, got=path[:80])(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1008, "reason": ""})
 
 
 def mount_page(app: FastAPI) -> FastAPI:
@@ -54,6 +83,10 @@ def mount_page(app: FastAPI) -> FastAPI:
         show_error=False,
         app_kwargs={"openapi_url": None, "docs_url": None, "redoc_url": None},
     )
+    frame = mounted.routes[-1]
+    if not isinstance(frame, Mount):
+        raise TypeError("expected Gradio's app as the last route; got something else; pin another release of gradio")
+    frame.app = _Frame(frame.app)
     return mounted
 
 

@@ -9,13 +9,14 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from briefbot.catalogue import Catalogue
 from briefbot.checking import check_claim
 from briefbot.composition import Part, are_items, choose_sentences, cite, compose_answer, one_line, quote_parts
 from briefbot.corpus import Corpus
@@ -86,6 +87,16 @@ with an answer are above."""
 
 _WORD = re.compile(r"[^\W\d_]", re.UNICODE)
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What there is to answer a question from: all of it by one version of the catalogue, whatever comes and goes meanwhile."""
+
+    catalogue: Catalogue
+    passages: Sequence[ScoredPassage]
+    evidence: Sequence[Evidence]
+    chosen: Sequence[Evidence]
 
 
 class Briefbot:
@@ -191,7 +202,8 @@ class Briefbot:
     def find_evidence(self, question: str) -> list[Evidence]:
         """The sentences an answer to a question would be chosen from, best first; raises `UsageError` for a malformed question."""
         query = make_query(question, glossary=self.glossary)
-        return self._weigh(query, self._find(query, PASSAGES_PER_QUESTION))
+        catalogue, passages = self._find_known(query)
+        return self._weigh(query, passages, catalogue)
 
     def _find(self, query: Query, top_k: int) -> list[ScoredPassage]:
         """Passages for a query, reordered where a reranker is configured."""
@@ -225,20 +237,21 @@ class Briefbot:
         )
         with self._cores:
             watcher.check()
-            passages = self._find(query, PASSAGES_PER_QUESTION)
+            catalogue, passages = self._find_known(query)
             retrieved = time.perf_counter()
             watcher.found(query, passages)
-            evidence = self._weigh(query, passages)
+            evidence = self._weigh(query, passages, catalogue)
             if query.is_follow_up:
                 evidence = put_back_said(evidence, history)
-            chosen = self._choose(query, evidence)
+            chosen = choose_sentences(evidence, query.asked, _publication_days(evidence, catalogue))
+        found = Found(catalogue, passages, evidence, chosen)
         missing = find_missing(query, [item.sentence.text for item in chosen])
-        reason = self._reason_to_abstain(query, passages, evidence, chosen, missing)
+        reason = self._reason_to_abstain(query, found, missing)
         stages = {"retrieve": _milliseconds(retrieved - started)}
         answer = (
-            self._abstain(query, reason, passages, missing, stages)
+            self._abstain(query, reason, found, missing, stages)
             if reason
-            else self._compose(query, evidence, chosen, mode, stages, watcher)
+            else self._compose(query, found, mode, stages, watcher)
         )
         finished = time.perf_counter()
         stages["compose"] = _milliseconds(finished - retrieved - stages.get("generate", 0.0) / 1000)
@@ -256,11 +269,10 @@ class Briefbot:
             glossary=self.glossary,
         )
         with self._cores:
-            passages = self._find(query, PASSAGES_PER_QUESTION)
-            evidence = [item for item in self._weigh(query, passages) if is_showable(item.sentence.text)]
+            catalogue, passages = self._find_known(query)
+            evidence = [item for item in self._weigh(query, passages, catalogue) if is_showable(item.sentence.text)]
         if is_foreign(query, passages) or not _WORD.search(claim):
             evidence = []
-        catalogue = self.corpus.catalogue()
         documents = {id_: catalogue.documents[id_] for id_ in {item.passage.document_id for item in evidence}}
         statuses = {id_: catalogue.status_of(document, query.as_of) for id_, document in documents.items()}
         found = check_claim(query.question, evidence, statuses, self.glossary, documents)
@@ -274,7 +286,7 @@ class Briefbot:
             for item in differences
         ]
         if found.verdict == "not_found":
-            said.append(self._describe_coverage(query.language))
+            said.append(_describe_coverage(query.language, catalogue))
         return Check(
             claim=query.question,
             language=query.language,
@@ -289,23 +301,16 @@ class Briefbot:
             timings_ms={"total": _milliseconds(time.perf_counter() - started)},
         )
 
-    def _choose(self, query: Query, evidence: Sequence[Evidence]) -> list[Evidence]:
-        """The sentences of an answer in their order."""
-        documents = self.corpus.catalogue().documents
-        published = {id_: documents[id_].published for id_ in {item.passage.document_id for item in evidence}}
-        return choose_sentences(evidence, query.asked, published)
-
     def _compose(
         self,
         query: Query,
-        evidence: Sequence[Evidence],
-        chosen: Sequence[Evidence],
+        found: Found,
         mode: Mode,
         stages: dict[str, float],
         watcher: Watcher,
     ) -> Answer:
         """The answer from evidence that is there; `stages` gets the language model's milliseconds."""
-        catalogue = self.corpus.catalogue()
+        catalogue, chosen = found.catalogue, found.chosen
         documents = {item.passage.document_id: catalogue.documents[item.passage.document_id] for item in chosen}
         statuses = {id_: catalogue.status_of(document, query.as_of) for id_, document in documents.items()}
 
@@ -324,7 +329,7 @@ class Briefbot:
         written = any(part.support == "checked" for part in made.parts)
         numbered = not written and are_items(made.parts, query.asked)
         composed = compose_answer(made.parts, documents, statuses, query.language, numbered=numbered, names=names)
-        notices = find_notices(query, evidence, composed, catalogue, statuses, self.glossary)
+        notices = find_notices(query, found.evidence, composed, catalogue, statuses, self.glossary)
         return Answer(
             id=_new_id(),
             question=query.question,
@@ -339,7 +344,7 @@ class Briefbot:
             statements=composed.statements,
             citations=composed.citations,
             notices=(*notices, made.notice) if made.notice else notices,
-            confidence=_confidence(evidence[0]),
+            confidence=_confidence(found.evidence[0]),
             corpus_version=catalogue.version,
             timings_ms=stages,
             tokens=made.tokens,
@@ -359,35 +364,34 @@ class Briefbot:
         likeness: list[list[float]] = (vectors[: len(texts)] @ vectors[len(texts) :].T).tolist()
         return likeness
 
-    def _weigh(self, query: Query, passages: Sequence[ScoredPassage]) -> list[Evidence]:
+    def _find_known(self, query: Query) -> tuple[Catalogue, list[ScoredPassage]]:
+        """The catalogue that a question is answered by, and the passages found of documents that it holds."""
+        catalogue = self.corpus.catalogue()
+        found = self._find(query, PASSAGES_PER_QUESTION)
+        return catalogue, [item for item in found if item.passage.document_id in catalogue.documents]
+
+    def _weigh(self, query: Query, passages: Sequence[ScoredPassage], catalogue: Catalogue) -> list[Evidence]:
         """The sentences of the passages found and of the first documents they are from, best first."""
         first = list(dict.fromkeys(found.passage.document_id for found in passages))[:DOCUMENTS_READ]
         foreseen: set[dt.date] = set()
         if query.as_of is not None:
-            known = self.corpus.catalogue().admit(Filters(), query.as_of).values()
+            known = catalogue.admit(Filters(), query.as_of).values()
             foreseen = {day for item in known for day in (item.effective_from, item.effective_to) if day}
         return score_evidence(
             query,
             passages,
             whole=self._retriever.read_whole(query, first, passages),
-            secondary=self._secondary(passages),
+            secondary=_find_secondary(passages, catalogue),
             foreseen=foreseen,
         )
-
-    def _secondary(self, passages: Sequence[ScoredPassage]) -> set[str]:
-        """The documents among these passages that report what others say first hand."""
-        documents = self.corpus.catalogue().documents
-        ids = {found.passage.document_id for found in passages}
-        return {id_ for id_ in ids if documents[id_].authority in {"analysis", "press"}}
 
     def _reason_to_abstain(
         self,
         query: Query,
-        passages: Sequence[ScoredPassage],
-        evidence: Sequence[Evidence],
-        chosen: Sequence[Evidence],
+        found: Found,
         missing: Missing | None,
     ) -> AbstentionReason | None:
+        passages, chosen = found.passages, found.chosen
         if not _WORD.search(query.question):
             return "not_a_question"
         if talks_to_machine(query.question) and not self.glossary.find(query.question, query.language):
@@ -397,7 +401,7 @@ class Briefbot:
             return "filtered_out" if restricted else "no_evidence"
         if not chosen or asks_for_judgement(query.question):
             return "no_evidence"
-        nearest = max(item.nearness for item in evidence)
+        nearest = max(item.nearness for item in found.evidence)
         if nearest < LEAST_NEARNESS or is_foreign(query, passages) or missing or is_beside(query, chosen):
             return "weak_evidence"
         return None
@@ -406,7 +410,7 @@ class Briefbot:
         self,
         query: Query,
         reason: AbstentionReason,
-        passages: Sequence[ScoredPassage],
+        found: Found,
         missing: Missing | None,
         timings: Mapping[str, float],
     ) -> Answer:
@@ -416,8 +420,8 @@ class Briefbot:
         if missing and reason == "weak_evidence":
             said.append(MISSING[missing][query.language].format(counted=counted_in(query.standalone)))
         if is_judgement or reason == "weak_evidence":
-            said.append(self._name_closest(query, passages))
-        said.append(self._describe_coverage(query.language))
+            said.append(_name_closest(query, found.passages, found.catalogue))
+        said.append(_describe_coverage(query.language, found.catalogue))
         return Answer(
             id=_new_id(),
             question=query.question,
@@ -433,27 +437,9 @@ class Briefbot:
             citations=(),
             notices=(),
             confidence=0.0,
-            corpus_version=self.corpus.version(),
+            corpus_version=found.catalogue.version,
             timings_ms=timings,
         )
-
-    def _name_closest(self, query: Query, passages: Sequence[ScoredPassage]) -> str:
-        """The titles of the documents nearest to a question, for a reader to go on from."""
-        documents = self.corpus.catalogue().documents
-        ids = dict.fromkeys(found.passage.document_id for found in passages)
-        titles = list(dict.fromkeys(one_line(title_in(documents[id_], query.language)) for id_ in ids))[:CLOSEST_NAMED]
-        mark = "《{}》" if query.language == "zh" else "{}"
-        joint = "、" if query.language == "zh" else "; "
-        return (
-            CLOSEST[query.language].format(titles=joint.join(mark.format(title) for title in titles)) if titles else ""
-        )
-
-    def _describe_coverage(self, language: Language) -> str:
-        documents = self.corpus.catalogue().documents.values()
-        days = sorted(document.published for document in documents if document.published)
-        if not days:
-            return EMPTY_CORPUS[language]
-        return COVERAGE[language].format(count=len(documents), first=days[0], last=days[-1])
 
     def check_mode(self, mode: Mode) -> None:
         """Raise `UsageError` where a model is to write and none is configured."""
@@ -480,6 +466,34 @@ class Briefbot:
                         got=value[:80],
                     )
         return filters
+
+
+def _publication_days(evidence: Sequence[Evidence], catalogue: Catalogue) -> dict[str, dt.date | None]:
+    return {id_: catalogue.documents[id_].published for id_ in {item.passage.document_id for item in evidence}}
+
+
+def _find_secondary(passages: Sequence[ScoredPassage], catalogue: Catalogue) -> set[str]:
+    """The documents among these passages that report what others say first hand."""
+    ids = {found.passage.document_id for found in passages}
+    return {id_ for id_ in ids if catalogue.documents[id_].authority in {"analysis", "press"}}
+
+
+def _name_closest(query: Query, passages: Sequence[ScoredPassage], catalogue: Catalogue) -> str:
+    """The titles of the documents nearest to a question, for a reader to go on from."""
+    documents = catalogue.documents
+    ids = dict.fromkeys(found.passage.document_id for found in passages)
+    titles = list(dict.fromkeys(one_line(title_in(documents[id_], query.language)) for id_ in ids))[:CLOSEST_NAMED]
+    mark = "《{}》" if query.language == "zh" else "{}"
+    joint = "、" if query.language == "zh" else "; "
+    return CLOSEST[query.language].format(titles=joint.join(mark.format(title) for title in titles)) if titles else ""
+
+
+def _describe_coverage(language: Language, catalogue: Catalogue) -> str:
+    documents = catalogue.documents.values()
+    days = sorted(document.published for document in documents if document.published)
+    if not days:
+        return EMPTY_CORPUS[language]
+    return COVERAGE[language].format(count=len(documents), first=days[0], last=days[-1])
 
 
 def parse_date(value: dt.date | str | None) -> dt.date | None:

@@ -146,7 +146,7 @@ def check(
     with opened_bot() as bot:
         found = bot.check(claim, as_of=as_of)
     if as_json:
-        from briefbot.api.schemas import CheckOut
+        from briefbot.api.check_schemas import CheckOut
 
         print_json(CheckOut.of(found).model_dump(mode="json"))
         return

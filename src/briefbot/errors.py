@@ -11,6 +11,7 @@ BriefbotError
 ├── ModelError            the embedding model cannot be loaded   exit 1, HTTP 503
 ├── IndexMismatchError    the index was built by another model   exit 1, HTTP 503
 ├── StorageError          the record cannot be read or written   exit 1, HTTP 503
+├── UnreachableError      no service answers the client          exit 1, none over HTTP; retry helps
 └── BusyError             another process is writing             exit 1, HTTP 503; retry helps
     ├── QueueFullError    too many questions wait for an answer  exit 1, HTTP 503; retry helps
     └── DeadlineError     an answer took too long                exit 1, HTTP 503; retry helps
@@ -113,6 +114,13 @@ class StorageError(BriefbotError):
 
     http_status = 503
     slug = "storage"
+
+
+class UnreachableError(BriefbotError):
+    """No service answers at the address, or the connection broke before it had."""
+
+    slug = "unreachable"
+    retry_helps = True
 
 
 class BusyError(BriefbotError):

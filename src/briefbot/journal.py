@@ -180,7 +180,9 @@ class Journal:
         return StoredConversation(conversation_id, created_at, updated_at, answers, answered_at)
 
     def turns_of(self, conversation_id: str, owner: str | None, most: int = MOST_ANSWERS_REMEMBERED) -> list[Turn]:
-        """Questions and answers of a conversation's newest `most` answers, oldest first; raises `NotFoundError`."""
+        """Questions and answers of a conversation's newest `most` answers, oldest first; raises `NotFoundError`, and `UsageError`
+        where nothing is kept."""
+        self._check_keeps("conversations")
         with self._reading() as connection:
             rows = connection.execute(
                 "SELECT question, body FROM conversations LEFT JOIN answers ON conversation_id = conversations.id "

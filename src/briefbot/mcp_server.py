@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
-from threading import Event
 from typing import Any
 from urllib.parse import quote
 
@@ -21,6 +20,8 @@ from starlette.requests import Request
 from briefbot import __version__, models
 from briefbot.answering import Briefbot
 from briefbot.api import schemas
+from briefbot.api.admission import Leaving
+from briefbot.api.check_schemas import CheckOut, ClaimIn
 from briefbot.api.corpus_schemas import DocumentTextOut
 from briefbot.api.desk import Desk, DocumentsQuery
 from briefbot.api.problems import UNEXPECTED, name_fault
@@ -218,14 +219,15 @@ def _make_tools(desk: Desk, owner_of: OwnerOf) -> list[Tool]:
             as_of=asked.as_of,
             filters=asked.filters,
             mode=asked.mode,
-            conversation_id=asked.conversation_id or await desk.begin_conversation(owner),
+            conversation_id=asked.conversation_id,
         )
         async with _stopped_with(request) as stopped:
-            return await desk.answer(question, owner, door="mcp", stopped=stopped)
+            return await desk.answer(question, owner, door="mcp", stopped=stopped, begins_conversation=True)
 
-    async def search(asked: schemas.SearchIn, _request: Request | None) -> schemas.SearchOut:
+    async def search(asked: schemas.SearchIn, request: Request | None) -> schemas.SearchOut:
         """Find passages of the corpus, best first, without composing an answer."""
-        return await desk.search(asked)
+        async with _stopped_with(request) as stopped:
+            return await desk.search(asked, stopped=stopped)
 
     async def get_document(asked: DocumentIn, _request: Request | None) -> DocumentTextOut:
         """Read one document: its metadata, full text, links to other documents and sources."""
@@ -235,26 +237,27 @@ def _make_tools(desk: Desk, owner_of: OwnerOf) -> list[Tool]:
         """List dated events, oldest first: what was published, takes effect and ends, each with its document and phase."""
         return await desk.timeline(asked)
 
-    async def check_claim(asked: schemas.ClaimIn, _request: Request | None) -> schemas.CheckOut:
+    async def check_claim(asked: ClaimIn, request: Request | None) -> CheckOut:
         """Check whether the corpus bears a claim out, contradicts it, bears out part of it, or does not speak of it, with the
         quotes that bear on it.
         """
-        return await desk.check(asked)
+        async with _stopped_with(request) as stopped:
+            return await desk.check(asked, stopped=stopped)
 
     return [
         _make_tool(ask, AskIn, schemas.AnswerOut, render_answer),
         _make_tool(search, schemas.SearchIn, schemas.SearchOut, _render_passages),
         _make_tool(get_document, DocumentIn, DocumentTextOut, render_document),
         _make_tool(timeline, TimelineQuery, TimelineOut, _render_events),
-        _make_tool(check_claim, schemas.ClaimIn, schemas.CheckOut, _render_check),
+        _make_tool(check_claim, ClaimIn, CheckOut, _render_check),
     ]
 
 
 @asynccontextmanager
-async def _stopped_with(request: Request | None) -> AsyncIterator[Event]:
-    """An event that is set when the client of a request over HTTP goes away."""
+async def _stopped_with(request: Request | None) -> AsyncIterator[Leaving]:
+    """Set when the client of a request over HTTP goes away."""
     if request is None:
-        yield Event()
+        yield Leaving()
     else:
         async with stopped_with_client(request) as stopped:
             yield stopped
@@ -317,7 +320,7 @@ def render_answer(answer: schemas.AnswerOut) -> str:
     return "\n\n".join(parts)
 
 
-def _render_check(found: schemas.CheckOut) -> str:
+def _render_check(found: CheckOut) -> str:
     return "\n\n".join([f"{found.verdict}: {found.text}", *_render_quotes(found.citations)])
 
 

@@ -210,6 +210,7 @@ class Retriever:
             if passage.id not in have and passage.language in known.samples
         ]
         vectors = self._corpus.sentence_vectors_of([passage.id for passage in passages])
+        passages = [passage for passage in passages if passage.id in vectors]
         asked = {language: self._vector_for(query, language) for language in {item.language for item in passages}}
         spreads = {language: known.samples[language].spread(vector)[2:] for language, vector in asked.items()}
         result = []

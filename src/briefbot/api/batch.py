@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-
 from fastapi import APIRouter, Request
 
 from briefbot.api import schemas
+from briefbot.api.admission import Leaving
 from briefbot.api.desk import Desk
 from briefbot.api.problems import describe_problem
-from briefbot.api.routes import PROBLEMS, AtDesk, Owner, stopped_with_client
+from briefbot.api.routes import PROBLEMS, AtDesk, BoundedRoute, Owner, charge, stopped_with_client
 from briefbot.errors import BriefbotError
 
-batch = APIRouter(prefix="/v1", responses=PROBLEMS)
+batch = APIRouter(prefix="/v1", responses=PROBLEMS, route_class=BoundedRoute)
 
 
 @batch.post("/answers", tags=["answers"], summary="Answer several questions")
@@ -21,16 +20,14 @@ async def post_answers(body: schemas.BatchIn, desk: AtDesk, owner: Owner, reques
 
     Each question counts as a request towards the limit of a key.
     """
-    limiter = getattr(request.state, "limiter", None)
-    if limiter is not None:
-        limiter.charge(request.state.caller, len(body.questions))
+    charge(request, len(body.questions))
     async with stopped_with_client(request) as stopped:
         items = [await _answer(desk, question, owner, stopped) for question in body.questions]
     return schemas.BatchOut(answers=items)
 
 
 async def _answer(
-    desk: Desk, question: schemas.QuestionIn, owner: str | None, stopped: threading.Event
+    desk: Desk, question: schemas.QuestionIn, owner: str | None, stopped: Leaving
 ) -> schemas.BatchItemOut:
     try:
         answer = await desk.answer(question, owner, door="batch", stopped=stopped)

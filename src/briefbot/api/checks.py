@@ -3,61 +3,28 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
-from pydantic import Field, StringConstraints
 
-from briefbot.api import schemas
+from briefbot.api.admission import Leaving
+from briefbot.api.check_schemas import CheckedClaimOut, CheckOut, ChecksIn, ChecksOut, ClaimIn
 from briefbot.api.desk import Desk
-from briefbot.api.routes import PROBLEMS, AtDesk, stopped_with_client
-from briefbot.errors import UsageError
+from briefbot.api.problems import describe_problem
+from briefbot.api.routes import PROBLEMS, AtDesk, BoundedRoute, charge, stopped_with_client
+from briefbot.api.schemas import Problem
+from briefbot.errors import BriefbotError, UsageError
 from briefbot.sentences import split_sentences
 from briefbot.terms import is_chinese
 
 MOST_CLAIMS = 20
-LONGEST_TEXT_CHARS = 5000
 LONGEST_CLAIM_CHARS = 2000
 _LEAST_WORDS = 3
 _LEAST_HAN = 6
 _ASKS = re.compile(r"[?？][\"'”’」』)）]*$")
 _HEADING = re.compile(r"\s*#{1,6}\s")
 
-checks = APIRouter(prefix="/v1", responses=PROBLEMS)
-
-
-class ChecksIn(schemas.In):
-    """A text whose sentences are to be checked."""
-
-    text: Annotated[str, StringConstraints(strip_whitespace=True)] = Field(
-        max_length=LONGEST_TEXT_CHARS,
-        description="1 to 5,000 characters after trimming, in English or Chinese, at most 20 sentences",
-        examples=["SAMR fined Alibaba RMB 34 billion in 2022. The fine followed an investigation."],
-    )
-    as_of: schemas.Day | None = Field(
-        default=None, description="Check with what was published by that day", examples=["2022-01-31"]
-    )
-    filters: schemas.FiltersIn = Field(
-        default_factory=schemas.FiltersIn, description="What the evidence may be drawn from"
-    )
-
-
-class CheckedClaimOut(schemas.Out):
-    """A sentence of the text with its verdict: `text[start:end]`."""
-
-    start: int = Field(description="Where it begins in the text, in code points", examples=[0])
-    end: int = Field(description="Where it ends", examples=[42])
-    check: schemas.CheckOut | None = Field(
-        description="The verdict; none where it states nothing that could be checked"
-    )
-
-
-class ChecksOut(schemas.Out):
-    """The sentences of a text, in their order."""
-
-    text: str = Field(description="The text that the offsets point into", examples=["SAMR fined Alibaba in 2021."])
-    claims: list[CheckedClaimOut] = Field(description="Its sentences")
+checks = APIRouter(prefix="/v1", responses=PROBLEMS, route_class=BoundedRoute)
 
 
 @checks.post("/checks", tags=["answers"], summary="Check a text sentence by sentence")
@@ -74,23 +41,22 @@ async def post_checks(body: ChecksIn, desk: AtDesk, request: Request) -> ChecksO
         raise UsageError(f"text: expected at most {MOST_CLAIMS} sentences; got {len(spans)}; send it in parts")
     await run_sync(desk.bot.check_filters, body.filters.to_filters())
     checkable = [can_be_checked(text[start:end]) and not is_in_heading(text, start) for start, end in spans]
-    limiter = getattr(request.state, "limiter", None)
-    if limiter is not None:
-        limiter.charge(request.state.caller, max(1, sum(checkable)))
+    charge(request, max(1, sum(checkable)))
     claims = []
     async with stopped_with_client(request) as stopped:
-        for span, is_claim in zip(spans, checkable, strict=True):
-            claims.append(await _check(text, span, body, desk if is_claim and not stopped.is_set() else None))
+        for (start, end), is_claim in zip(spans, checkable, strict=True):
+            claim = ClaimIn(claim=text[start:end], as_of=body.as_of, filters=body.filters) if is_claim else None
+            check, problem = await _check(claim, desk, stopped) if claim else (None, None)
+            claims.append(CheckedClaimOut(start=start, end=end, check=check, problem=problem))
     return ChecksOut(text=text, claims=claims)
 
 
-async def _check(text: str, span: tuple[int, int], body: ChecksIn, desk: Desk | None) -> CheckedClaimOut:
-    start, end = span
-    claim = text[start:end]
-    check = None
-    if desk is not None:
-        check = await desk.check(schemas.ClaimIn(claim=claim, as_of=body.as_of, filters=body.filters))
-    return CheckedClaimOut(start=start, end=end, check=check)
+async def _check(claim: ClaimIn, desk: Desk, stopped: Leaving) -> tuple[CheckOut | None, Problem | None]:
+    """The verdict, or why there is none now: one sentence that finds no turn spoils no other."""
+    try:
+        return await desk.check(claim, stopped=stopped), None
+    except BriefbotError as error:
+        return None, describe_problem(error)
 
 
 def can_be_checked(sentence: str) -> bool:

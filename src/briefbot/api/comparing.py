@@ -1,18 +1,13 @@
-"""GET /v1/compare: two documents part by part; and GET /v1/documents/{id}/versions: what an instrument was before and became."""
+"""Two documents of the corpus part by part, and the versions of an instrument: what it was before and became."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from typing import Annotated
 
-from fastapi import APIRouter, Query
-from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
 from briefbot.api import schemas
-from briefbot.api.desk import Desk
-from briefbot.api.routes import PROBLEMS, AtDesk, DocumentId
 from briefbot.catalogue import Catalogue
 from briefbot.comparing import PartKind, PartPair, compare_texts, is_same_text
 from briefbot.errors import NotFoundError, UsageError
@@ -114,27 +109,8 @@ class VersionsOut(schemas.Out):
     versions: list[schemas.DocumentOut] = Field(description="Drafts and texts by day of publication, oldest first")
 
 
-comparisons = APIRouter(prefix="/v1", tags=["corpus"], responses=PROBLEMS)
-
-
-@comparisons.get("/compare", summary="Compare two documents part by part")
-async def get_comparison(query: Annotated[CompareQuery, Query()], desk: AtDesk) -> CompareOut:
-    """The articles or sections of two documents, paired by what they say, with the words that differ.
-
-    Takes `left` and `right`, or `document`, `from` and `to`: the versions of that instrument that stood on these days.
-    """
-    async with desk.admission.turn():
-        return await desk.admission.run(lambda: compare_documents(desk.bot.corpus.catalogue(), query))
-
-
-@comparisons.get("/documents/{document_id}/versions", summary="The versions of an instrument")
-async def get_versions(document_id: DocumentId, desk: AtDesk) -> VersionsOut:
-    """The document with its drafts, what it replaced or amended and what replaced or amended it, in its language."""
-    return await run_in_threadpool(_list_versions, desk, document_id)
-
-
-def _list_versions(desk: Desk, document_id: str) -> VersionsOut:
-    catalogue = desk.bot.corpus.catalogue()
+def list_versions(catalogue: Catalogue, document_id: str) -> VersionsOut:
+    """The versions of a document, each with its status of today; raises `NotFoundError` for an unknown id."""
     versions = find_versions(catalogue, _find_document(catalogue, "document_id", document_id))
     return VersionsOut(versions=[schemas.DocumentOut.of(item, catalogue.status_of(item)) for item in versions])
 

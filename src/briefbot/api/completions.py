@@ -6,7 +6,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import anyio
@@ -20,9 +20,10 @@ from briefbot.api import completion_schemas as chat
 from briefbot.api import schemas
 from briefbot.api.desk import Event
 from briefbot.api.problems import describe_error
-from briefbot.api.routes import COMPLETION_PROBLEMS, AtDesk, Owner, stopped_with_client
+from briefbot.api.routes import COMPLETION_PROBLEMS, AtDesk, BoundedRoute, Owner, stopped_with_client, streaming_to
 from briefbot.errors import NotFoundError, UsageError
 from briefbot.models import Mode
+from briefbot.query import clean_question
 
 MODELS: Mapping[str, Mode] = {
     "briefbot": "auto",
@@ -32,7 +33,6 @@ MODELS: Mapping[str, Mode] = {
 """What may be asked for, and who then writes."""
 
 HEARTBEAT_SECONDS = 15.0
-MOST_TURNS = 100
 
 _MARK = re.compile(r"\[(\d+)\]")
 _CHUNK = {
@@ -42,32 +42,33 @@ _CHUNK = {
 }
 _HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 
-completions = APIRouter(prefix="/v1", tags=["OpenAI-compatible"], responses=COMPLETION_PROBLEMS)
+completions = APIRouter(
+    prefix="/v1", tags=["OpenAI-compatible"], responses=COMPLETION_PROBLEMS, route_class=BoundedRoute
+)
 
 ModelName = Annotated[str, Path(description="The name", examples=["briefbot"])]
 Reply = chat.CompletionOut | MemoryObjectReceiveStream[Event]
 
 
-def read_question(body: chat.CompletionIn) -> schemas.QuestionIn:
-    """The last message as a question and the ones before it as its history; raises `UsageError` or `NotFoundError`."""
-    if body.model not in MODELS:
-        raise NotFoundError(
-            f"model: expected one of {', '.join(MODELS)}; got {body.model[:80]}; GET /v1/models lists them",
-            expected=", ".join(MODELS),
-            got=body.model[:80],
-        )
+def read_question(body: chat.CompletionIn, names: Sequence[str]) -> schemas.QuestionIn:
+    """The last message as a question and the ones before it as its history; raises `UsageError` or `NotFoundError`.
+
+    `names` are the models that may be asked for.
+    """
+    _check_name(body.model, names)
     *before, last = body.messages
     if last.role != "user":
         raise UsageError(f"messages: expected a last one of role user; got {last.role}; put the question last")
     own = body.briefbot or chat.BriefbotIn()
+    asked = clean_question(last.text, f"messages.{len(before)}.content")
     turns = [
-        schemas.TurnIn(role="user" if item.role == "user" else "assistant", content=item.text[:20_000])
+        schemas.TurnIn(role="user" if item.role == "user" else "assistant", content=item.text[: chat.MOST_CHARS])
         for item in before
         if item.role in {"user", "assistant"} and item.text.strip()
     ]
     return schemas.QuestionIn(
-        question=last.text,
-        history=[] if own.conversation_id else turns[-MOST_TURNS:],
+        question=asked,
+        history=[] if own.conversation_id else turns[-chat.MOST_TURNS :],
         as_of=own.as_of,
         filters=own.filters,
         mode=own.mode or MODELS[body.model],
@@ -77,9 +78,9 @@ def read_question(body: chat.CompletionIn) -> schemas.QuestionIn:
 
 async def _open_reply(body: chat.CompletionIn, desk: AtDesk, owner: Owner, request: Request) -> AsyncIterator[Reply]:
     """The whole completion, or its events, for as long as the response takes."""
-    question = read_question(body)
+    question = read_question(body, _names(desk.bot))
     if body.stream:
-        async with desk.streaming(question, owner, door="chat") as events:
+        async with streaming_to(request, desk, question, owner, "chat") as events:
             yield events
         return
     async with stopped_with_client(request) as stopped:
@@ -121,15 +122,23 @@ async def get_models(desk: AtDesk) -> chat.ModelListOut:
 @completions.get("/models/{model}", summary="One that may be asked for")
 async def get_model(model: ModelName, desk: AtDesk) -> chat.ModelOut:
     """A name a chat completion may be asked for by."""
-    if model not in _names(desk.bot):
-        raise NotFoundError(
-            f"model: expected one of {', '.join(_names(desk.bot))}; got {model[:80]}; GET /v1/models lists them"
-        )
+    _check_name(model, _names(desk.bot))
     return chat.ModelOut(id=model)
 
 
 def _names(bot: Briefbot) -> list[str]:
     return [name for name, mode in MODELS.items() if mode != "generative" or bot.settings.has_model]
+
+
+def _check_name(name: str, names: Sequence[str]) -> None:
+    """Raise `NotFoundError` for a model that may not be asked for."""
+    if name not in names:
+        exist = ", ".join(names)
+        raise NotFoundError(
+            f"model: expected one of {exist}; got {name[:80]}; GET /v1/models lists them",
+            expected=exist,
+            got=name[:80],
+        )
 
 
 def _complete(answer: schemas.AnswerOut, model: str, base_url: str) -> chat.CompletionOut:
@@ -171,6 +180,7 @@ async def _encode(
         "object": "chat.completion.chunk",
         "created": int(time.time()),
         "model": body.model,
+        **({"usage": None} if body.wants_usage else {}),
     }
     yield _chunk(head, {"role": "assistant", "content": ""})
     while True:
@@ -198,7 +208,7 @@ def _finish(
     annotations = [item.model_dump(mode="json") for item in annotate(answer, base_url)]
     own = {"briefbot": answer.model_dump(mode="json"), "system_fingerprint": answer.corpus_version}
     yield _chunk({**head, **own}, {"annotations": annotations}, finish_reason="stop")
-    if body.stream_options and body.stream_options.include_usage:
+    if body.wants_usage:
         yield _data({**head, "choices": [], "usage": _count(answer).model_dump()})
 
 

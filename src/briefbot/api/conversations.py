@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import JSONResponse
 
 from briefbot.api.conversation_schemas import ConversationCreatedOut, ConversationOut, FeedbackIn, FeedbackOut
-from briefbot.api.routes import PROBLEMS, Owner
+from briefbot.api.routes import PROBLEMS, BoundedRoute, Owner
 from briefbot.api.schemas import AnswerOut, Problem
 from briefbot.errors import UsageError
 from briefbot.journal import Journal
@@ -22,6 +22,7 @@ _NOT_KEPT: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "descripti
 conversations = APIRouter(
     prefix="/v1",
     tags=["conversations"],
+    route_class=BoundedRoute,
     responses={
         **PROBLEMS,
         422: {"model": Problem, "description": "The request is malformed, or this service keeps nothing"},

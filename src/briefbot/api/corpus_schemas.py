@@ -149,8 +149,8 @@ class IngestReportOut(Out):
 class Health(Out):
     """Whether the service lives, and whether it can answer."""
 
-    status: Literal["ok", "ready", "starting", "stopping"] = Field(
-        description="`ok`: the process lives; `ready`: it can answer; `starting`: not yet; `stopping`: not any more",
+    status: Literal["ok", "ready", "starting"] = Field(
+        description="`ok`: the process lives; `ready`: it can answer; `starting`: not yet",
         examples=["ready"],
     )
     documents: int | None = Field(default=None, description="Documents in the corpus", examples=[160])

@@ -14,11 +14,11 @@ from typing import Annotated, Any
 import yaml
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query
-from pydantic import Field
 
 from briefbot import models
-from briefbot.api import schemas
+from briefbot.api.coverage_schemas import CellOut, CoverageOut, CoverageQuery, FacetsOut, FacetValueOut, GapOut
 from briefbot.api.routes import PROBLEMS, AtDesk
+from briefbot.api.schemas import FiltersOut
 from briefbot.catalogue import Catalogue
 
 FACETS = ("kind", "issuer", "topic", "language", "status")
@@ -26,65 +26,6 @@ OWN_ISSUER = "BRIEFBOT"
 """Overviews by the project itself count by topic, not by quarter."""
 
 coverage = APIRouter(prefix="/v1", responses=PROBLEMS)
-
-
-class CoverageQuery(schemas.FiltersIn):
-    """Which documents are counted."""
-
-    as_of: schemas.Day | None = Field(
-        default=None, description="Only what was published by that day", examples=["2022-01-31"]
-    )
-
-
-class FacetValueOut(schemas.Out):
-    """A value that documents can be filtered by, and how many documents it would leave."""
-
-    value: str = Field(description="The value", examples=["CAC"])
-    count: int = Field(description="Documents that have it and pass the filters of the other fields", examples=[31])
-    name: str | None = Field(
-        default=None, description="An issuer's English name", examples=["Cyberspace Administration of China"]
-    )
-    name_zh: str | None = Field(default=None, description="An issuer's Chinese name", examples=["国家互联网信息办公室"])
-
-
-class FacetsOut(schemas.Out):
-    """The values of each field, those with most documents first; values without any are there with 0."""
-
-    kind: list[FacetValueOut] = Field(description="Kinds of document")
-    issuer: list[FacetValueOut] = Field(description="Issuing bodies")
-    topic: list[FacetValueOut] = Field(description="Topics")
-    language: list[FacetValueOut] = Field(description="Languages of the text")
-    status: list[FacetValueOut] = Field(description="Legal status on the day asked about")
-
-
-class CellOut(schemas.Out):
-    """Documents of a topic in a quarter that belong to a phase."""
-
-    phase: models.Phase | None = Field(description="The phase of the policy", examples=["crackdown"])
-    topic: str = Field(description="The topic", examples=["data"])
-    quarter: str = Field(description="The quarter of their publication", examples=["2021 Q3"])
-    count: int = Field(description="How many they are", examples=[4])
-
-
-class GapOut(schemas.Out):
-    """Quarters in a row without a document of a topic, between two that have some."""
-
-    topic: str = Field(description="The topic", examples=["games"])
-    since: str = Field(alias="from", serialization_alias="from", description="First quarter", examples=["2022 Q3"])
-    until: str = Field(alias="to", serialization_alias="to", description="Last quarter", examples=["2023 Q3"])
-
-
-class CoverageOut(schemas.Out):
-    """What there is to answer from, under the filters and on the day asked about."""
-
-    documents: int = Field(description="Documents that match", examples=[160])
-    first: dt.date | None = Field(description="Day of the earliest publication in the corpus", examples=["2007-08-30"])
-    last: dt.date | None = Field(description="Day of the latest publication in the corpus", examples=["2026-11-20"])
-    facets: FacetsOut = Field(description="What the filters could be")
-    cells: list[CellOut] = Field(description="Matching documents by phase, topic and quarter")
-    gaps: list[GapOut] = Field(description="Two quarters in a row or more without a matching document of a topic")
-    filters: schemas.FiltersOut = Field(description="The filters that were applied")
-    as_of: dt.date | None = Field(description="The day asked about", examples=["2022-01-31"])
 
 
 @coverage.get("/coverage", tags=["corpus"], summary="What the corpus covers")
@@ -135,7 +76,7 @@ def measure(catalogue: Catalogue, filters: models.Filters, as_of: dt.date | None
             )
         ],
         gaps=list(_find_gaps(cells)),
-        filters=schemas.FiltersOut.of(filters),
+        filters=FiltersOut.of(filters),
         as_of=as_of,
     )
 

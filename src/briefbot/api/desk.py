@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -19,7 +18,8 @@ from pydantic import Field
 
 from briefbot.answering import Briefbot
 from briefbot.api import schemas
-from briefbot.api.admission import Admission
+from briefbot.api.admission import Admission, Leaving, Place, StoppedError
+from briefbot.api.check_schemas import CheckOut, ClaimIn
 from briefbot.api.corpus_schemas import DocumentListOut, DocumentTextOut, Health
 from briefbot.api.metrics import Door, IndexHealth
 from briefbot.api.problems import describe_problem
@@ -47,14 +47,8 @@ _log = logging.getLogger("briefbot.answers")
 
 PROBE = "policy"
 PROBED_SECONDS = 10.0
-"""For so long a search that succeeded says that the next one will."""
-
-
-class _StoppedError(BusyError):
-    """Nobody waits for the answer any more."""
-
-    def __init__(self) -> None:
-        super().__init__("expected somebody to wait for the answer; got nobody; ask again")
+FAILED_SECONDS = 1.0
+"""For so long a search that succeeded, or failed, says that the next one will."""
 
 
 class DocumentsQuery(schemas.FiltersIn):
@@ -84,6 +78,7 @@ class _Accepted:
     filters: Filters
     owner: str | None
     door: Door
+    begins_conversation: bool
 
 
 class Desk:
@@ -105,8 +100,7 @@ class Desk:
         self._recorded = recorded
         self._tracing = tracing or Tracing()
         self._probed: tuple[float, Health] | None = None
-        self.is_stopping = False
-        """Whether the service is being stopped: it is not ready any more, and finishes what it has begun."""
+        self._probing = anyio.Lock()
 
     @property
     def bot(self) -> Briefbot:
@@ -123,48 +117,55 @@ class Desk:
         owner: str | None,
         *,
         door: Door = "json",
-        stopped: threading.Event | None = None,
+        stopped: Leaving | None = None,
+        begins_conversation: bool = False,
     ) -> schemas.AnswerOut:
         """An answer, kept before it is given; raises the errors of `Briefbot.ask`, `QueueFullError` and `DeadlineError`.
 
-        Setting `stopped` ends the work at its next step.
+        Setting `stopped` ends the wait for a turn, and the work at its next step. `begins_conversation`: an answer outside of a
+        conversation becomes the first one of its own, where this service keeps any.
         """
-        accepted = await self._accept(body, owner, door)
-        watcher = _Deadline(self.settings.answer_seconds, stopped or threading.Event())
-        async with self.admission.turn():
+        accepted = await self._accept(body, owner, door, begins_conversation=begins_conversation)
+        stopped = stopped or Leaving()
+        watcher = self.deadline(stopped)
+        async with self.admission.turn(stopped):
             return await self.admission.run(lambda: self._make(accepted, watcher))
 
     @asynccontextmanager
     async def streaming(
-        self, body: schemas.QuestionIn, owner: str | None, *, door: Door = "stream"
+        self, body: schemas.QuestionIn, owner: str | None, *, door: Door = "stream", stopped: Leaving | None = None
     ) -> AsyncIterator[MemoryObjectReceiveStream[Event]]:
         """The events of an answer while it is made. A fault that is known before the work begins is raised here.
 
-        Text that was sent is never taken back. Leaving the block ends the work at its next step, and waits for that.
+        Text that was sent is never taken back. The turn ends with the work: who reads slowly holds up nobody else. Leaving the
+        block ends the work at its next step, and waits for that; so does setting `stopped`.
         """
         accepted = await self._accept(body, owner, door)
+        stopped = stopped or Leaving()
         send, receive = anyio.create_memory_object_stream[Event](EVENTS_AHEAD)
-        teller = _Teller(self.settings.answer_seconds, send, self.bot)
-        async with self.admission.turn(), anyio.create_task_group() as group:
-            group.start_soon(self._tell, accepted, teller, send)
+        teller = _Teller(self.settings.answer_seconds, stopped, send, self.bot)
+        async with self.admission.turn(stopped) as place, anyio.create_task_group() as group:
+            group.start_soon(self._tell, accepted, teller, send, place)
             try:
                 yield receive
             finally:
-                teller.stopped.set()
+                stopped.set()
                 receive.close()
 
-    async def begin_conversation(self, owner: str | None) -> str | None:
-        """The id of a new conversation; None where this service keeps none."""
-        journal = self._journal
-        if journal is None or not journal.keep_days:
-            return None
-        id_, _ = await anyio.to_thread.run_sync(journal.begin_conversation, owner)
-        return id_
+    def deadline(self, stopped: Leaving) -> Watcher:
+        """What ends work that takes longer than an answer may, or that nobody waits for."""
+        return _Deadline(self.settings.answer_seconds, stopped)
 
-    async def _accept(self, body: schemas.QuestionIn, owner: str | None, door: Door) -> _Accepted:
-        return await anyio.to_thread.run_sync(lambda: self._accept_now(body, owner, door))
+    async def _accept(
+        self, body: schemas.QuestionIn, owner: str | None, door: Door, *, begins_conversation: bool = False
+    ) -> _Accepted:
+        return await anyio.to_thread.run_sync(
+            lambda: self._accept_now(body, owner, door, begins_conversation=begins_conversation)
+        )
 
-    def _accept_now(self, body: schemas.QuestionIn, owner: str | None, door: Door) -> _Accepted:
+    def _accept_now(
+        self, body: schemas.QuestionIn, owner: str | None, door: Door, *, begins_conversation: bool
+    ) -> _Accepted:
         clean_question(body.question)
         self.bot.check_mode(body.mode)
         filters = self.bot.check_filters(body.filters.to_filters())
@@ -175,7 +176,7 @@ class Desk:
                     "history: expected none beside conversation_id, which has its own; got both; leave one out"
                 )
             history = tuple(self._kept_journal().turns_of(body.conversation_id, owner))
-        return _Accepted(body, history, filters, owner, door)
+        return _Accepted(body, history, filters, owner, door, begins_conversation)
 
     def _kept_journal(self) -> Journal:
         if self._journal is None:
@@ -199,9 +200,23 @@ class Desk:
             record(accepted.door, answer)
         if self.settings.log_questions:
             _log.info("%s %s", answer.id, answer.question)
-        made = schemas.AnswerOut.of(answer).model_copy(update={"conversation_id": body.conversation_id})
+        conversation_id = body.conversation_id or (
+            self._begin_conversation(accepted.owner) if accepted.begins_conversation else None
+        )
+        made = schemas.AnswerOut.of(answer).model_copy(update={"conversation_id": conversation_id})
         self._keep(made, accepted.owner)
         return made
+
+    def _begin_conversation(self, owner: str | None) -> str | None:
+        """The id of a new conversation; None where this service keeps none, or cannot now."""
+        journal = self._journal
+        if journal is None or not journal.keep_days:
+            return None
+        try:
+            return journal.begin_conversation(owner)[0]
+        except StorageError:
+            _log.exception("a conversation could not be begun")
+            return None
 
     def _keep(self, answer: schemas.AnswerOut, owner: str | None) -> None:
         """Keep an answer; where that fails, only an answer of a conversation fails with it."""
@@ -216,15 +231,20 @@ class Desk:
                 raise
             _log.exception("an answer could not be kept")
 
-    async def _tell(self, accepted: _Accepted, teller: _Teller, send: MemoryObjectSendStream[Event]) -> None:
+    async def _tell(
+        self, accepted: _Accepted, teller: _Teller, send: MemoryObjectSendStream[Event], place: Place
+    ) -> None:
         """Make an answer and send its events; what goes wrong becomes the last one."""
         with send:
             try:
-                answer = await self.admission.run(lambda: self._make(accepted, teller))
+                try:
+                    answer = await self.admission.run(lambda: self._make(accepted, teller))
+                finally:
+                    place.end()
                 for piece in split_pieces(answer, teller.sent):
-                    await send.send(Event("delta", schemas.DeltaOut(text=piece)))
-                await send.send(Event("answer", answer))
-            except (_StoppedError, anyio.BrokenResourceError):
+                    await _send_in_time(send, Event("delta", schemas.DeltaOut(text=piece)))
+                await _send_in_time(send, Event("answer", answer))
+            except (StoppedError, anyio.BrokenResourceError, TimeoutError):
                 return
             except BriefbotError as error:
                 await _send_last(send, Event("error", describe_problem(error)))
@@ -234,17 +254,17 @@ class Desk:
 
     # ---------------------------------------------------------------- other questions
 
-    async def check(self, body: schemas.ClaimIn) -> schemas.CheckOut:
-        """The verdict on a claim; raises the errors of `Briefbot.check` and `QueueFullError`."""
+    async def check(self, body: ClaimIn, *, stopped: Leaving | None = None) -> CheckOut:
+        """The verdict on a claim; raises the errors of `Briefbot.check` and `QueueFullError`. Setting `stopped` ends the wait for it."""
         filters = body.filters.to_filters()
-        async with self.admission.turn():
+        async with self.admission.turn(stopped):
             found = await self.admission.run(lambda: self.bot.check(body.claim, as_of=body.as_of, filters=filters))
-        return schemas.CheckOut.of(found)
+        return CheckOut.of(found)
 
-    async def search(self, body: schemas.SearchIn) -> schemas.SearchOut:
-        """Passages, best first; raises the errors of `Briefbot.search` and `QueueFullError`."""
+    async def search(self, body: schemas.SearchIn, *, stopped: Leaving | None = None) -> schemas.SearchOut:
+        """Passages, best first; raises the errors of `Briefbot.search` and `QueueFullError`. Setting `stopped` ends the wait for them."""
         filters = body.filters.to_filters()
-        async with self.admission.turn():
+        async with self.admission.turn(stopped):
             found = await self.admission.run(
                 lambda: self.bot.search(body.query, top_k=body.top_k, as_of=body.as_of, filters=filters)
             )
@@ -302,14 +322,15 @@ class Desk:
         )
 
     async def probe(self) -> Health:
-        """Whether an answer can be given, by a search of the corpus at most every `PROBED_SECONDS`."""
-        if self._bot is None or self.is_stopping:
-            return Health(status="starting" if self._bot is None else "stopping")
-        if self._probed is None or time.monotonic() - self._probed[0] > PROBED_SECONDS:
-            found = await anyio.to_thread.run_sync(self._probe_now)
-            self._probed = (time.monotonic(), found) if found.status == "ready" else None
-            return found
-        return self._probed[1]
+        """Whether an answer can be given, by a search of the corpus now and then: whoever asks meanwhile is told the same."""
+        if self._bot is None:
+            return Health(status="starting")
+        async with self._probing:
+            if self._probed is None or time.monotonic() > self._probed[0]:
+                found = await anyio.to_thread.run_sync(self._probe_now)
+                lasts = PROBED_SECONDS if found.status == "ready" else FAILED_SECONDS
+                self._probed = (time.monotonic() + lasts, found)
+            return self._probed[1]
 
     def _probe_now(self) -> Health:
         bot = self.bot
@@ -341,7 +362,7 @@ class Desk:
 class _Deadline(Watcher):
     """Ends work that takes too long or that nobody waits for."""
 
-    def __init__(self, seconds: float, stopped: threading.Event) -> None:
+    def __init__(self, seconds: float, stopped: Leaving) -> None:
         self.stopped = stopped
         self._seconds = seconds
         self._ends_at = time.monotonic() + seconds
@@ -349,7 +370,7 @@ class _Deadline(Watcher):
     def check(self) -> None:
         """Raise where the work is to end."""
         if self.stopped.is_set():
-            raise _StoppedError
+            raise StoppedError
         if time.monotonic() > self._ends_at:
             raise DeadlineError(
                 f"expected an answer within {self._seconds:g} seconds; got none; try again, or ask for mode extractive"
@@ -359,8 +380,8 @@ class _Deadline(Watcher):
 class _Teller(_Deadline):
     """Sends what is found and written, from the thread that makes the answer to the loop that streams it."""
 
-    def __init__(self, seconds: float, send: MemoryObjectSendStream[Event], bot: Briefbot) -> None:
-        super().__init__(seconds, threading.Event())
+    def __init__(self, seconds: float, stopped: Leaving, send: MemoryObjectSendStream[Event], bot: Briefbot) -> None:
+        super().__init__(seconds, stopped)
         self._send = send
         self._bot = bot
         self.sent = ""
@@ -395,20 +416,20 @@ class _Teller(_Deadline):
 
     def _tell(self, event: Event) -> None:
         try:
-            anyio.from_thread.run(self._send_soon, event)
+            anyio.from_thread.run(_send_in_time, self._send, event)
         except (anyio.BrokenResourceError, anyio.ClosedResourceError, TimeoutError) as error:
-            raise _StoppedError from error
+            raise StoppedError from error
 
-    async def _send_soon(self, event: Event) -> None:
-        with anyio.fail_after(STALLED_SECONDS):
-            await self._send.send(event)
+
+async def _send_in_time(send: MemoryObjectSendStream[Event], event: Event) -> None:
+    """Send an event; raises `TimeoutError` where the reader takes nothing."""
+    with anyio.fail_after(STALLED_SECONDS):
+        await send.send(event)
 
 
 async def _send_last(send: MemoryObjectSendStream[Event], event: Event) -> None:
-    try:
-        await send.send(event)
-    except anyio.BrokenResourceError:
-        return
+    with suppress(anyio.BrokenResourceError, TimeoutError):
+        await _send_in_time(send, event)
 
 
 def split_pieces(answer: schemas.AnswerOut, sent: str = "") -> Iterator[str]:

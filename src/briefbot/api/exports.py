@@ -15,7 +15,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
-from briefbot.api.routes import PROBLEMS
+from briefbot.api.routes import PROBLEMS, BoundedRoute
 from briefbot.api.schemas import AnswerOut, In
 from briefbot.catalogue import china_today
 from briefbot.docx_export import write_docx
@@ -71,7 +71,7 @@ class ExportIn(In):
         return value
 
 
-exports = APIRouter(prefix="/v1", responses=PROBLEMS)
+exports = APIRouter(prefix="/v1", responses=PROBLEMS, route_class=BoundedRoute)
 
 WantedFormat = Annotated[Format, Path(alias="format", description="The format of the file", examples=["markdown"])]
 

@@ -29,6 +29,12 @@ _CHALLENGES = ("Bearer", 'Basic realm="briefbot", charset="UTF-8"')
 The second one only for a page that is opened: for what a script fetches, a browser would ask in the middle of the page."""
 UNEXPECTED = "an unexpected error occurred; the service's log says more"
 _OPENAI_PATHS = ("/v1/chat/completions", "/v1/models")
+_ERROR_CODES = {401: "invalid_api_key", 429: "rate_limit_exceeded"}
+_ERROR_TYPES: Mapping[int, schemas.ErrorType] = {429: "requests"}
+"""What OpenAI calls the errors of these statuses, by names that clients look for."""
+_RULE = re.compile(r"^\w+ should (?:be|have) ")
+"""What pydantic says before the rule itself."""
+
 _FIELD = re.compile(r"[\w.]+(?=: )")
 _log = logging.getLogger(__name__)
 
@@ -88,14 +94,18 @@ def speaks_openai(path: str) -> bool:
 
 
 def describe_error(problem: schemas.Problem) -> schemas.ErrorOut:
-    """A problem as OpenAI's clients read errors."""
+    """A problem as OpenAI's clients read errors: with that API's own code where it has one for the same."""
     is_own_fault = problem.status < 500
     field = _FIELD.match(problem.detail) if is_own_fault else None
+    param = field.group() if field else None
+    code = problem.type.rsplit(":", 1)[-1].replace("-", "_")
+    if problem.status == 404 and param == "model":
+        code = "model_not_found"
     return schemas.ErrorOut(
         message=problem.detail,
-        type="invalid_request_error" if is_own_fault else "server_error",
-        param=field.group() if field else None,
-        code=problem.type.rsplit(":", 1)[-1].replace("-", "_"),
+        type=_ERROR_TYPES.get(problem.status, "invalid_request_error") if is_own_fault else "server_error",
+        param=param,
+        code=_ERROR_CODES.get(problem.status, code),
     )
 
 
@@ -163,7 +173,7 @@ def _expected(fault: Mapping[str, Any], model: type[BaseModel] | None) -> str:
     if fault["type"] == "missing":
         return "a value"
     context = fault.get("ctx") or {}
-    return str(context.get("expected") or fault["msg"])
+    return str(context.get("expected") or _RULE.sub("", fault["msg"]))
 
 
 def _fields_at(model: type[BaseModel] | None, path: Sequence[str | int]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import Mapping
 from functools import cache
@@ -11,10 +10,9 @@ from typing import Any, Literal, NamedTuple
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter
-from pydantic import Field
 
+from briefbot.api.coverage_schemas import MetricOut, QualityOut, SystemOut
 from briefbot.api.routes import PROBLEMS
-from briefbot.api.schemas import Out
 from briefbot.errors import NotFoundError
 
 quality = APIRouter(prefix="/v1", responses=PROBLEMS)
@@ -89,49 +87,6 @@ _SYSTEMS: Mapping[str, tuple[str, str]] = {
     "naive": ("LlamaIndex as it comes", "LlamaIndex 默认方式"),
 }
 """The product and the usual choices; its own variants are for its developers, in the README."""
-
-
-class MetricOut(Out):
-    """What is measured."""
-
-    id: str = Field(description="Its name in the evaluation suite", examples=["fact_recall"])
-    name: str = Field(description="In plain English", examples=["Needed facts stated"])
-    name_zh: str = Field(description="In plain Chinese", examples=["应有事实的覆盖"])
-    explanation: str = Field(
-        description="What it says", examples=["Share of the facts in the reference answer that the answer states"]
-    )
-    explanation_zh: str = Field(description="The same in Chinese", examples=["参考答案中的事实有多少在回答中出现"])
-    better: Literal["higher", "lower"] = Field(description="Which way is better", examples=["higher"])
-
-
-class SystemOut(Out):
-    """One way to answer, with its figures."""
-
-    id: str = Field(description="Its name in the evaluation suite", examples=["bm25"])
-    name: str = Field(description="In plain English", examples=["Full-text search"])
-    name_zh: str = Field(description="In plain Chinese", examples=["全文检索"])
-    is_ours: bool = Field(description="Whether it is this product", examples=[False])
-    values: dict[str, float | None] = Field(
-        description="Its mean by metric; none where it was not measured", examples=[{"fact_recall": 0.34}]
-    )
-    intervals: dict[str, tuple[float, float]] = Field(
-        description="The 95 % interval of each mean", examples=[{"fact_recall": [0.3, 0.38]}]
-    )
-
-
-class QualityOut(Out):
-    """The latest scoreboard: extractive answers to all reference questions, beside the usual ways to build such a service."""
-
-    measured_on: dt.date | None = Field(
-        description="The day they were measured, none where it was not written down", examples=[None]
-    )
-    split: Literal["dev", "test", "all"] = Field(
-        description="Which of the reference questions were asked", examples=["all"]
-    )
-    cases: int = Field(description="Reference questions asked", examples=[616])
-    corpus_version: str = Field(description="The corpus that was asked", examples=["sha256:9f2c"])
-    metrics: list[MetricOut] = Field(description="What is measured")
-    systems: list[SystemOut] = Field(description="Who was measured, this product first")
 
 
 @quality.get("/quality", tags=["corpus"], summary="How good the answers are")

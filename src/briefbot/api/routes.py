@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import re
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, Any
 
+from anyio.streams.memory import MemoryObjectReceiveStream
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
+from fastapi.routing import APIRoute
 from starlette.routing import compile_path
 
 from briefbot.answering import Briefbot
 from briefbot.api import schemas
+from briefbot.api.admission import Leaving
+from briefbot.api.check_schemas import CheckOut, ClaimIn
 from briefbot.api.corpus_schemas import DocumentListOut, DocumentTextOut, Health
-from briefbot.api.desk import Desk, DocumentsQuery
+from briefbot.api.desk import Desk, DocumentsQuery, Event
+from briefbot.api.metrics import Door
 from briefbot.api.problems import route_path
 from briefbot.api.timeline import TimelineOut, TimelineQuery
-from briefbot.errors import NotFoundError
+from briefbot.errors import NotFoundError, UsageError
 
 _MEANINGS = {
     400: "The body is no JSON",
@@ -44,9 +49,48 @@ COMPLETION_PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 """What the OpenAI-compatible routes may answer instead, as that API's clients read it."""
 
+DEEPEST_JSON = 64
+"""Levels of lists and objects in a body; an answer that is sent back for an export has seven."""
+
+_JSON_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_OPENING, _CLOSING = b"[{", b"]}"
+
+
+def check_depth(body: bytes) -> None:
+    """Raise `UsageError` for JSON that nests more deeply than what reads it should follow; what is no JSON passes."""
+    if sum(body.count(bytes([bracket])) for bracket in _OPENING) <= DEEPEST_JSON:
+        return
+    depth = 0
+    for character in _JSON_STRING.sub(b"", body):
+        if character in _OPENING:
+            depth += 1
+            if depth > DEEPEST_JSON:
+                raise UsageError(
+                    f"body: expected JSON of at most {DEEPEST_JSON} levels; got more; send it less deeply nested",
+                    expected=f"at most {DEEPEST_JSON} levels",
+                )
+        elif character in _CLOSING:
+            depth -= 1
+
+
+class BoundedRoute(APIRoute):
+    """A route that looks at how deeply a body nests before it is read."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler of this route."""
+        handle = super().get_route_handler()
+
+        async def handle_bounded(request: Request) -> Response:
+            if not request.headers.get("content-type", "").startswith("multipart/"):
+                check_depth(await request.body())
+            return await handle(request)
+
+        return handle_bounded
+
+
 ANY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "QUERY"]
 
-api = APIRouter(prefix="/v1", responses=PROBLEMS)
+api = APIRouter(prefix="/v1", responses=PROBLEMS, route_class=BoundedRoute)
 health = APIRouter(tags=["health"])
 
 
@@ -79,10 +123,17 @@ DocumentId = Annotated[str, Path(description="The document's id", examples=["law
 AsOf = Annotated[schemas.Day | None, Query(description="The day its status is wanted of", examples=["2022-01-31"])]
 
 
+def charge(request: Request, questions: int) -> None:
+    """Count a request as so many towards the limit of its key; raises `RateLimitError` and `UsageError` as the limiter does."""
+    limiter = getattr(request.state, "limiter", None)
+    if limiter is not None:
+        limiter.charge(request.state.caller, questions)
+
+
 @asynccontextmanager
-async def stopped_with_client(request: Request) -> AsyncIterator[threading.Event]:
-    """An event that is set when the client goes away before the block is left."""
-    stopped = threading.Event()
+async def stopped_with_client(request: Request) -> AsyncIterator[Leaving]:
+    """Set when the client goes away before the block is left, and when the block is left by an error or by a service that stops."""
+    stopped = Leaving()
 
     async def wait() -> None:
         while not stopped.is_set():
@@ -92,8 +143,23 @@ async def stopped_with_client(request: Request) -> AsyncIterator[threading.Event
     waiting = asyncio.create_task(wait())
     try:
         yield stopped
+    except BaseException:
+        stopped.set()
+        raise
     finally:
         waiting.cancel()
+
+
+@asynccontextmanager
+async def streaming_to(
+    request: Request, desk: Desk, question: schemas.QuestionIn, owner: str | None, door: Door
+) -> AsyncIterator[MemoryObjectReceiveStream[Event]]:
+    """`Desk.streaming` for a client that may go away while it waits; once the block is entered, its response notices that."""
+    async with AsyncExitStack() as waiting, AsyncExitStack() as working:
+        stopped = await waiting.enter_async_context(stopped_with_client(request))
+        events = await working.enter_async_context(desk.streaming(question, owner, door=door, stopped=stopped))
+        await waiting.aclose()
+        yield events
 
 
 @api.post("/answer", tags=["answers"], summary="Answer a question with citations")
@@ -104,15 +170,17 @@ async def post_answer(body: schemas.QuestionIn, desk: AtDesk, owner: Owner, requ
 
 
 @api.post("/check", tags=["answers"], summary="Check a claim")
-async def post_check(body: schemas.ClaimIn, desk: AtDesk) -> schemas.CheckOut:
+async def post_check(body: ClaimIn, desk: AtDesk, request: Request) -> CheckOut:
     """Whether the corpus bears a claim out, contradicts it, bears out part of it, or does not speak of it."""
-    return await desk.check(body)
+    async with stopped_with_client(request) as stopped:
+        return await desk.check(body, stopped=stopped)
 
 
 @api.post("/search", tags=["answers"], summary="Find passages")
-async def post_search(body: schemas.SearchIn, desk: AtDesk) -> schemas.SearchOut:
+async def post_search(body: schemas.SearchIn, desk: AtDesk, request: Request) -> schemas.SearchOut:
     """The passages a question would be answered from, best first."""
-    return await desk.search(body)
+    async with stopped_with_client(request) as stopped:
+        return await desk.search(body, stopped=stopped)
 
 
 @api.get("/documents", tags=["corpus"], summary="List documents")
@@ -168,10 +236,10 @@ async def get_healthz() -> Health:
 @health.get(
     "/readyz",
     summary="Whether an answer can be given",
-    responses={503: {"model": Health, "description": "No answer can be given yet, or any more"}},
+    responses={503: {"model": Health, "description": "No answer can be given yet"}},
 )
 async def get_readyz(response: Response, desk: AtDesk) -> Health:
-    """Ready while a search of the corpus succeeds, and the service is not being stopped."""
+    """Ready while a search of the corpus succeeds."""
     found = await desk.probe()
     if found.status != "ready":
         response.status_code = 503

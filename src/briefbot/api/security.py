@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 import secrets
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from briefbot.api.problems import route_path
+
 _POLICY = (
-    "default-src 'self'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; "
+    "default-src 'self'; script-src 'self'{nonce}; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'self'; "
     "frame-src 'self'; frame-ancestors 'self'; form-action 'self'; worker-src 'self' blob:"
 )
 _SCRIPT = re.compile(rb"<script\b")
+_PAGE = "/"
+"""The one response whose scripts get a nonce: nobody else's HTML may pass for it."""
 _HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
@@ -23,9 +27,9 @@ _HEADERS = {
 
 
 class SecurityHeaders:
-    """ASGI middleware: every script tag of an HTML page gets this response's nonce, every response the headers.
+    """ASGI middleware: every script tag of the chat page gets this response's nonce, every response the headers.
 
-    Only HTML is held back to be rewritten; all else, event streams included, passes through as it comes.
+    Only that page is held back to be rewritten; all else, event streams included, passes through as it comes.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -36,16 +40,18 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if "text/html" in Headers(scope=scope).get("accept", ""):
-            # An HTML body is rewritten, so it must come uncompressed.
+        is_page = route_path(scope) == _PAGE
+        if is_page:
+            # Its body is rewritten, so it must come uncompressed.
             kept = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
             scope = {**scope, "headers": kept}
-        await self._app(scope, receive, _Rewriter(send).send)
+        await self._app(scope, receive, _Rewriter(send, is_page=is_page).send)
 
 
 class _Rewriter:
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, *, is_page: bool) -> None:
         self._send = send
+        self._is_page = is_page
         self._nonce = secrets.token_urlsafe(16)
         self._held: Message | None = None
         self._body = b""
@@ -55,8 +61,9 @@ class _Rewriter:
             headers = MutableHeaders(raw=message["headers"])
             for name, value in _HEADERS.items():
                 headers.setdefault(name, value)
-            headers["content-security-policy"] = _POLICY.format(nonce=self._nonce)
-            if headers.get("content-type", "").startswith("text/html"):
+            nonce = f" 'nonce-{self._nonce}'" if self._is_page else ""
+            headers["content-security-policy"] = _POLICY.format(nonce=nonce)
+            if self._is_page and headers.get("content-type", "").startswith("text/html"):
                 self._held = message
                 return
         elif message["type"] == "http.response.body" and self._held is not None:

@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from anyio.streams.memory import MemoryObjectReceiveStream
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from briefbot.api import schemas
 from briefbot.api.desk import Event
-from briefbot.api.routes import PROBLEMS, AtDesk, Owner
+from briefbot.api.routes import PROBLEMS, AtDesk, BoundedRoute, Owner, streaming_to
 
-stream = APIRouter(prefix="/v1", responses=PROBLEMS)
+stream = APIRouter(prefix="/v1", responses=PROBLEMS, route_class=BoundedRoute)
 
 _EVENTS: dict[str, Any] = {
     "description": (
@@ -29,10 +29,10 @@ _EVENTS: dict[str, Any] = {
 
 
 async def _open_stream(
-    body: schemas.QuestionIn, desk: AtDesk, owner: Owner
+    body: schemas.QuestionIn, desk: AtDesk, owner: Owner, request: Request
 ) -> AsyncIterator[MemoryObjectReceiveStream[Event]]:
-    """Hold a turn and the work until the response is over; faults raised here are still ordinary responses."""
-    async with desk.streaming(body, owner) as events:
+    """Hold the work until the response is over; faults raised here are still ordinary responses."""
+    async with streaming_to(request, desk, body, owner, "stream") as events:
         yield events
 
 

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, File, UploadFile
+import anyio
+from fastapi import APIRouter, Depends, File, Request, UploadFile
 from fastapi.concurrency import run_in_threadpool
 
 from briefbot.answering import Briefbot
 from briefbot.api.corpus_schemas import IngestReportOut
 from briefbot.api.routes import PROBLEMS, Bot
-from briefbot.errors import UsageError
+from briefbot.errors import QueueFullError, StorageError, UsageError
 from briefbot.ingest.pipeline import Ingestor
 from briefbot.ingest.readers.formats import ARCHIVES, LARGEST_FILE_BYTES, READERS
 from briefbot.ingest.reports import IngestResult, report_as_json
 
 MOST_FILES = 20
+MOST_WAITING = 8
 LARGEST_UPLOAD_BYTES = LARGEST_FILE_BYTES + 1_000_000
 """All files of one request together, with what the form itself takes."""
 
@@ -28,6 +31,33 @@ _CHUNK_BYTES = 1 << 20
 _UNSAFE = re.compile(r"[^\w.()（）《》 -]+")
 
 uploads = APIRouter(prefix="/v1")
+
+
+class UploadTurn:
+    """One request after the other: two that send a file of one name must not mix, and the corpus has one writer anyway.
+
+    Raises `QueueFullError` where too many wait.
+    """
+
+    def __init__(self) -> None:
+        self._lock = anyio.Lock()
+
+    async def __aenter__(self) -> None:
+        if self._lock.locked() and self._lock.statistics().tasks_waiting >= MOST_WAITING:
+            raise QueueFullError(
+                f"expected at most {MOST_WAITING} requests with files to wait; got as many already; try again in a minute",
+                retry_seconds=30,
+            )
+        await self._lock.acquire()
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._lock.release()
+
+
+async def _get_turn(request: Request) -> UploadTurn:
+    turn: UploadTurn = request.app.state.upload_turn
+    return turn
+
 
 Files = Annotated[
     list[UploadFile],
@@ -42,7 +72,7 @@ Files = Annotated[
     max_body_size=LARGEST_UPLOAD_BYTES,
     responses=PROBLEMS,
 )
-async def post_documents(files: Files, bot: Bot) -> IngestReportOut:
+async def post_documents(files: Files, bot: Bot, turn: Annotated[UploadTurn, Depends(_get_turn)]) -> IngestReportOut:
     """Take in files as `briefbot ingest` does; a file of a name that was sent before is a new version of it.
 
     The answer comes when all are taken in or refused, each with its reason.
@@ -53,10 +83,10 @@ async def post_documents(files: Files, bot: Bot) -> IngestReportOut:
     names = [make_name(file.filename or "") for file in files]
     if len(set(names)) < len(names):
         raise UsageError("files: expected names of their own; got two of one name; rename one")
-    for name, file in zip(names, files, strict=True):
-        await run_in_threadpool(_keep, folder / name, file)
-    paths = [folder / name for name in names]
-    results = await run_in_threadpool(_take_in, bot, paths)
+    async with turn:
+        for name, file in zip(names, files, strict=True):
+            await run_in_threadpool(_keep, folder / name, file)
+        results = await run_in_threadpool(_take_in, bot, [folder / name for name in names])
     report = report_as_json([_without_folder(result, folder) for result in results])
     return IngestReportOut.model_validate(report)
 
@@ -77,16 +107,22 @@ def make_name(name: str) -> str:
 
 
 def _keep(path: Path, file: UploadFile) -> None:
-    """Write what was sent in the place of an earlier file of its name, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write what was sent in the place of an earlier file of its name, whole or not at all; raises `StorageError`."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as written:
             while chunk := file.file.read(_CHUNK_BYTES):
                 written.write(chunk)
         part.replace(path)
+    except OSError as error:
+        raise StorageError(
+            f"expected a folder of uploads that can be written; got {error.strerror or type(error).__name__}; check the disk, "
+            "then send the files again"
+        ) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def _take_in(bot: Briefbot, paths: list[Path]) -> list[IngestResult]:
