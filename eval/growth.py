@@ -32,6 +32,7 @@ NOISE = 0.02
 """Deviation, in each dimension, of a synthetic vector from the real one: its cosine with that is about .93."""
 
 TOP_K = 10
+OWN_URL = "http://127.0.0.1"
 
 QUESTIONS = (
     "How much was Alibaba fined?", "Which bodies supervise data exports?", "滴滴被罚了多少钱？", "外商投资有哪些新措施？",
@@ -86,7 +87,7 @@ def measure_growth(
     bot.embedder.embed_queries([f"{text} ({number})" for number, text in enumerate(QUESTIONS)])
     embedding_ms = 1000 * (time.perf_counter() - started) / len(QUESTIONS)
     with ExitStack() as stack:
-        services = [stack.enter_context(TestClient(create_app(each.settings, each))) for each in bots]
+        services = [stack.enter_context(TestClient(create_app(each.settings, each), base_url=OWN_URL)) for each in bots]
         found = [_measure_condition(name, services, condition, rounds) for name, condition in CONDITIONS.items()]
     return found, embedding_ms
 

@@ -180,6 +180,35 @@ def test_chat_completions_give_the_same_answer_with_a_source_for_each_mark(asked
             assert spans == [mark.span() for mark in _MARK.finditer(answer["text"])], body
 
 
+def test_streamed_chat_completions_give_the_same_answer_and_never_split_a_mark(asked: Asked, service: str) -> None:
+    client = OpenAI(base_url=f"{service}/v1", api_key="none", http_client=DefaultHttpxClient(trust_env=False))
+    with client:
+        for body, answer in asked:
+            own = {name: value for name, value in body.items() if name != "question"}
+            chunks = list(
+                client.chat.completions.create(
+                    model="briefbot",
+                    messages=[{"role": "user", "content": body["question"]}],
+                    extra_body={"briefbot": own},
+                    stream=True,
+                )
+            )
+            pieces = [chunk.choices[0].delta.content or "" for chunk in chunks]
+            assert "".join(pieces) == answer["text"], body
+            assert not [piece for piece in pieces if piece.count("[") != piece.count("]")], body
+            assert same((chunks[-1].model_extra or {})["briefbot"]) == same(answer), body
+            annotations: list[Any] = getattr(chunks[-1].choices[0].delta, "annotations", [])
+            assert len(annotations) == len(_MARK.findall(answer["text"])), body
+
+
+def test_a_batch_gives_the_same_answers(asked: Asked, service: str) -> None:
+    with httpx2.Client(base_url=service, timeout=120, trust_env=False) as client:
+        for first in range(0, len(asked), 50):
+            part = asked[first : first + 50]
+            given = client.post("/v1/answers", json={"questions": [body for body, _ in part]}).json()["answers"]
+            assert [same(item["answer"]) for item in given] == [same(answer) for _, answer in part]
+
+
 def test_mcp_gives_the_same_answer(asked: Asked, service: str) -> None:
     async def ask_all() -> list[dict[str, Any]]:
         async with Client(f"{service}/mcp") as client:
@@ -199,10 +228,11 @@ def test_the_terminal_gives_the_same_answer(
 
     monkeypatch.setattr("briefbot.cli.opened_bot", opened)
     for body, answer in asked:
-        if body.get("filters"):  # the terminal has none
-            continue
         day = ["--as-of", body["as_of"]] if body.get("as_of") else []
-        monkeypatch.setattr(sys, "argv", ["briefbot", "ask", *day, "--json", "--", body["question"]])
+        filters = [
+            f"--filter={name}={value}" for name, values in (body.get("filters") or {}).items() for value in values
+        ]
+        monkeypatch.setattr(sys, "argv", ["briefbot", "ask", *day, *filters, "--json", "--", body["question"]])
         with pytest.raises(SystemExit) as exit_info:
             main()
         assert not exit_info.value.code, body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import re
@@ -20,6 +21,9 @@ from briefbot.ui.strings import EXAMPLES
 
 from briefbot.answering import Briefbot
 from briefbot.cli import main
+from briefbot.errors import UsageError
+from briefbot.filter_options import read_filters
+from briefbot.models import Filters
 from briefbot.settings import Settings
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -110,6 +114,39 @@ def test_a_question_of_ten_megabytes_is_refused_by_name_of_its_length(bot: Brief
 
 def test_a_date_that_is_none_is_refused(run: Run) -> None:
     assert_one_line_error(run("ask", "What?", "--as-of", "soon"), 2, "as_of", "2022-01-31", "soon")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("issuer", ("FIELD=VALUE", "issuer")),
+        ("colour=red", ("FIELD=VALUE", "published_from", "colour=red")),
+        ("kind=poem", ("kind.0", "'law'", "poem")),
+        ("published_from=May 2021", ("published_from", "YYYY-MM-DD", "May 2021")),
+    ],
+)
+def test_a_filter_that_is_none_is_refused(given: str, words: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError) as refused:
+        read_filters([given])
+    assert all(word in str(refused.value) for word in words)
+
+
+def test_a_wrong_filter_is_refused_before_anything_is_loaded(run: Run, tmp_path: Path) -> None:
+    result = run("ask", "Why?", "--filter", "kind=poem", BRIEFBOT_EMBEDDING_MODEL=str(tmp_path))
+    assert_one_line_error(result, 2, "kind.0", "poem")
+
+
+def test_a_day_can_be_given_once() -> None:
+    with pytest.raises(UsageError, match="published_to once"):
+        read_filters(["published_to=2021-01-01", "published_to=2022-01-01"])
+
+
+def test_filters_are_those_that_the_api_takes() -> None:
+    given = ["kind=law", "kind = rule", "issuer=CAC", "published_from=2021-01-01", "topic=data=x"]
+    assert read_filters(given) == Filters(
+        kind=("law", "rule"), issuer=("CAC",), published_from=dt.date(2021, 1, 1), topic=("data=x",)
+    )
+    assert read_filters([]) == Filters()
 
 
 def test_a_missing_file_is_refused_before_anything_is_loaded(run: Run) -> None:

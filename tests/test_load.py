@@ -24,7 +24,7 @@ from briefbot.ui.strings import EXAMPLES
 
 from briefbot.terms import is_chinese
 
-PLAN = LoadPlan(users=3, overload_users=4, cut_streams=8, seconds=2.0, think_seconds=0.3)
+PLAN = LoadPlan(users=3, overload_users=4, cut_streams=8, seconds=1.0, think_seconds=0.2)
 
 
 @pytest.fixture(params=[b"", b'event: answer\ndata: {"text": "SAMR fi', b"event: answer\n\n"])

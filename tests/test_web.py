@@ -349,7 +349,7 @@ def test_a_catalogue_describes_files_beside_it(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("sources: []", "sources: expected at least 1 item"),
+        ("sources: []", "sources: expected List should have at least 1 item"),
         ("sources:\n  - {}", "expected a url or a path"),
         ("sources:\n  - url: ftp://example.org/", "sources.0.url"),
         ("sources:\n  - url: https://example.org/\n    every: minute", "sources.0.every"),

@@ -15,7 +15,7 @@ from typing import Any
 
 from briefbot.ui.strings import STRINGS
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse
+from fastapi.responses import FileResponse, JSONResponse
 from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
@@ -68,6 +68,7 @@ def mount_page(app: FastAPI) -> FastAPI:
 
     app.mount("/briefbot", _Assets(directory=ASSETS, follow_symlink=True), name="briefbot-assets")
     app.add_api_route("/manifest.json", _get_manifest, include_in_schema=False)
+    app.add_api_route("/favicon.ico", _get_icon, include_in_schema=False)
     mounted: FastAPI = gr.mount_gradio_app(
         app,
         build_page(),
@@ -93,6 +94,11 @@ def mount_page(app: FastAPI) -> FastAPI:
 async def _get_manifest() -> JSONResponse:
     """The web manifest that Gradio's page links to."""
     return JSONResponse({"name": "briefbot", "start_url": "/", "display": "browser"})
+
+
+async def _get_icon() -> FileResponse:
+    """The icon, for browsers that look for it before they have read the page."""
+    return FileResponse(ASSETS / "favicon.svg", media_type="image/svg+xml")
 
 
 def _make_theme() -> Any:

@@ -45,6 +45,12 @@ app.add_typer(key_app, name="key")
 app.add_typer(feedback_app, name="feedback")
 
 AsOf = Annotated[str | None, typer.Option("--as-of", help="Answer with what was published by that day.")]
+Filter = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--filter", metavar="FIELD=VALUE", help="What the evidence may be drawn from, as `issuer=CAC`; may be repeated."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -113,16 +119,19 @@ def mcp() -> None:
 def ask(
     question: Annotated[str, typer.Argument(help="The question, in English or Chinese.")],
     as_of: AsOf = None,
+    given: Filter = None,
     as_json: AsJson = False,
 ) -> None:
     """Answer one question with citations."""
     from briefbot.answering import parse_date
+    from briefbot.filter_options import read_filters
     from briefbot.query import clean_question
 
     clean_question(question)
     parse_date(as_of)
+    filters = read_filters(given or ())
     with opened_bot() as bot:
-        answer = bot.ask(question, as_of=as_of)
+        answer = bot.ask(question, as_of=as_of, filters=filters)
     if as_json:
         from briefbot.api.schemas import AnswerOut
 
@@ -135,16 +144,19 @@ def ask(
 def check(
     claim: Annotated[str, typer.Argument(help="The claim, in English or Chinese.")],
     as_of: AsOf = None,
+    given: Filter = None,
     as_json: AsJson = False,
 ) -> None:
     """Check a claim: supported, contradicted, partly supported or not found, with the words that bear on it."""
     from briefbot.answering import parse_date
+    from briefbot.filter_options import read_filters
     from briefbot.query import clean_question
 
     clean_question(claim, "claim")
     parse_date(as_of)
+    filters = read_filters(given or ())
     with opened_bot() as bot:
-        found = bot.check(claim, as_of=as_of)
+        found = bot.check(claim, as_of=as_of, filters=filters)
     if as_json:
         from briefbot.api.check_schemas import CheckOut
 
@@ -182,15 +194,18 @@ def search(
     query: Annotated[str, typer.Argument(help="Words or a question.")],
     top_k: Annotated[int, typer.Option("--top-k", min=1, max=100, help="How many passages at most.")] = 10,
     as_of: AsOf = None,
+    given: Filter = None,
     as_json: AsJson = False,
 ) -> None:
     """Find passages without composing an answer."""
     from briefbot.api.schemas import ScoredPassageOut
+    from briefbot.filter_options import read_filters
     from briefbot.query import clean_question
 
     clean_question(query)
+    filters = read_filters(given or ())
     with opened_bot() as bot:
-        found = bot.search(query, top_k=top_k, as_of=as_of)
+        found = bot.search(query, top_k=top_k, as_of=as_of, filters=filters)
     if as_json:
         print_json({"passages": [ScoredPassageOut.of(item).model_dump(mode="json") for item in found]})
         return

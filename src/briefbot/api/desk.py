@@ -186,7 +186,7 @@ class Desk:
     def _make(self, accepted: _Accepted, watcher: Watcher) -> schemas.AnswerOut:
         """Answer in this thread, and keep the answer."""
         body = accepted.body
-        with self._tracing.span("answer", {"briefbot.door": accepted.door}):
+        with self._tracing.span("question", {"briefbot.door": accepted.door}):
             answer = self.bot.ask(
                 body.question,
                 history=accepted.history,
