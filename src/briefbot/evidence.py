@@ -197,17 +197,22 @@ def _share(weights: Mapping[str, float], held: Set[str]) -> float:
 
 
 def is_foreign(query: Query, passages: Sequence[ScoredPassage]) -> bool:
-    """Whether a question speaks of things the passages do not: no name of the glossary, and hardly a word in common,
+    """Whether a question speaks of things the passages do not: no name of the glossary but a place's, and hardly another word in
 
-    or a proper name that none of the passages read holds.
+    common, or a proper name that none of the passages read holds. "What is the weather in Beijing?" has only the place in common.
     """
-    if query.translation:
+    if query.translation and not query.places:
         return False
     read = " ".join(f"{found.passage.context} {found.passage.text}" for found in passages[:PASSAGES_COMPARED])
     own = [found.passage for found in passages]
-    shared = [coverage(term_weights(words, own), read) for words in (query.standalone, query.translated_terms) if words]
-    if max(shared) < LEAST_SHARED:
+    asked = query.standalone
+    for place in query.places:
+        asked = re.sub(re.escape(place), " ", asked, flags=re.IGNORECASE)
+    shared = [coverage(term_weights(words, own), read) for words in (asked, query.translated_terms) if words.strip()]
+    if max(shared, default=0.0) < LEAST_SHARED:
         return True
+    if query.places:
+        return False
     held = term_set(read)
     names = [match[0] for match in _PROPER_NAME.finditer(query.standalone) if match[0] not in _EVERYWHERE]
     return any(held.isdisjoint(term_set(name)) for name in names)

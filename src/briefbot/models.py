@@ -160,6 +160,8 @@ class Query:
     filters: Filters = field(default_factory=Filters)
     translation: str = ""
     """The names and article numbers of the question as the other language has them."""
+    places: tuple[str, ...] = ()
+    """Names of places in it, where it names nothing else that the glossary knows: they say nothing of what it is about."""
     translated_terms: str = ""
     """General words of the question as the other language has them."""
     asked: Asked = "other"

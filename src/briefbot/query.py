@@ -89,6 +89,7 @@ def make_query(
         as_of=as_of,
         filters=filters or Filters(),
         translation=" ".join(part for part in translation if part),
+        places=_places_in(standalone, language, glossary) if glossary and not articles else (),
         translated_terms=translate_terms(standalone, language) if glossary else "",
         asked=asked,
         articles=articles,
@@ -139,6 +140,13 @@ def make_standalone(question: str, history: Sequence[Turn], glossary: Glossary |
         names += _write_days(said, _language_of(question))
     room = LONGEST_QUESTION_CHARS - len(question) - 1
     return f"{' '.join([asked, *names])[-room:].strip()} {question}"
+
+
+def _places_in(question: str, language: Language, glossary: Glossary) -> tuple[str, ...]:
+    """The names of places in a question that names nothing else; empty where it does."""
+    if any(entry.kind != "place" for entry in glossary.find(question, language)):
+        return ()
+    return tuple(glossary.names_in(question, language))
 
 
 def _write_days(said: str, language: Language) -> list[str]:
