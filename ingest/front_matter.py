@@ -20,7 +20,7 @@ Topic = Literal[
     "market-value", "intellectual-property", "sanctions", "competition-law", "labour", "payments", "media",
 ]  # fmt: skip
 TOPICS: tuple[str, ...] = get_args(Topic)
-GlossaryKind = Literal["agency", "company", "concept", "instrument", "law", "person", "place", "slogan"]
+GlossaryKind = Literal["agency", "city", "company", "concept", "instrument", "law", "person", "place", "slogan"]
 
 LARGEST_FRONT_MATTER_CHARS = 60_000
 """Five times the longest of the corpus; YAML is read at about 100,000 characters a second."""

@@ -160,8 +160,8 @@ class Query:
     filters: Filters = field(default_factory=Filters)
     translation: str = ""
     """The names and article numbers of the question as the other language has them."""
-    places: tuple[str, ...] = ()
-    """Names of places in it, where it names nothing else that the glossary knows: they say nothing of what it is about."""
+    cities: tuple[str, ...] = ()
+    """Names of cities in it, where it names nothing else that the glossary knows: they say nothing of what it is about."""
     translated_terms: str = ""
     """General words of the question as the other language has them."""
     asked: Asked = "other"
@@ -172,6 +172,8 @@ class Query:
     """The days its words restrict it to, first and last, None where a side is open; None where they restrict nothing."""
     is_follow_up: bool = False
     """Whether it leans on what was said before."""
+    translated_question: str = ""
+    """The words of a follow-up by itself, names and others, as the other language has them; empty where it leans on nothing."""
     own_words: str = ""
     """What a follow-up that does not point back says by itself; an answer must bear on some of it."""
     wants_earlier: bool = False
@@ -180,6 +182,12 @@ class Query:
     def words_for(self, language: Language) -> str:
         """The words of the question to look for in texts of a language."""
         return self.standalone if language == self.language else f"{self.translation} {self.translated_terms}".strip()
+
+    def own_words_for(self, language: Language) -> str:
+        """The words of a follow-up by itself, without what it leans on; empty where it leans on nothing."""
+        if not self.is_follow_up:
+            return ""
+        return self.question if language == self.language else self.translated_question
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from briefbot.models import Language
 from briefbot.quantities import Quantity, find_quantities
 from briefbot.terms import fold, query_terms
 
-ACTORS = frozenset(("agency", "company", "person", "law", "place"))
+ACTORS = frozenset(("agency", "company", "person", "law", "city", "place"))
 """Kinds of glossary entries that act or are acted on, so that one cannot stand for another."""
 
 _BODIES = frozenset(("agency", "company", "person"))
