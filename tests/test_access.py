@@ -507,7 +507,21 @@ def test_sites_are_written_as_people_write_them_and_their_scripts_read_the_heade
     assert other.status_code == 403
 
 
-@pytest.mark.parametrize("origins", ["*", "https://*.example", "partner.example", "https://x/y", "null", "https://"])
+@pytest.mark.parametrize(
+    "origins",
+    [
+        "*",
+        "https://*.example",
+        "partner.example",
+        "https://x/y",
+        "null",
+        "https://",
+        "http://[",
+        "http://x:80",
+        "http://user@x",
+        "https://münchen.example",
+    ],
+)
 def test_a_service_does_not_start_with_sites_that_are_none(tmp_path: Path, ring: KeyRing, origins: str) -> None:
     with pytest.raises(ConfigurationError, match="BRIEFBOT_CORS_ORIGINS: expected sites like"):
         check_access(make_settings(tmp_path, cors_origins=origins), ring)
@@ -606,7 +620,7 @@ def test_a_body_that_comes_a_byte_at_a_time_ends_in_a_refusal(tmp_path: Path, mo
 
 def test_a_large_body_may_take_longer_than_a_small_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(access, "BODY_SECONDS", 0.2)
-    pieces = [b"x" * access.SLOWEST_BYTES] * 8
+    pieces = [b"x" * access.SLOWEST_BYTES_PER_SECOND] * 8
 
     async def receive() -> Message:
         await anyio.sleep(0.05)
@@ -614,11 +628,11 @@ def test_a_large_body_may_take_longer_than_a_small_one(tmp_path: Path, monkeypat
 
     sent = anyio.run(lambda: run_app(gate(read_body, tmp_path), method="POST", receive=receive))
     assert sent[0]["status"] == 200
-    assert len(sent[1]["body"]) == 8 * access.SLOWEST_BYTES
+    assert len(sent[1]["body"]) == 8 * access.SLOWEST_BYTES_PER_SECOND
 
 
 def test_a_client_that_takes_nothing_of_its_response_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(access, "STALLED_SECONDS", 0.05)
+    monkeypatch.setattr(access, "UNTAKEN_SECONDS", 0.05)
     taken: list[str] = []
 
     async def make() -> AsyncIterator[bytes]:

@@ -345,7 +345,9 @@ def test_what_goes_wrong_in_the_middle_of_a_stream_is_raised_by_openais_client(
     client: OpenAI, monkeypatch: pytest.MonkeyPatch, error: Exception, code: str, words: str
 ) -> None:
     def fail(self: Briefbot, question: str, *, watcher: Watcher, **_: object) -> NoReturn:
-        watcher.found(make_query(question, glossary=self.glossary), self.search(question, top_k=3))
+        watcher.found(
+            make_query(question, glossary=self.glossary), self.search(question, top_k=3), self.corpus.catalogue()
+        )
         watcher.told("SAMR fined")
         raise error
 

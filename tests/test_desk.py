@@ -22,13 +22,13 @@ from starlette.requests import Request
 
 from briefbot.answering import Briefbot
 from briefbot.api import desk
-from briefbot.api.admission import Admission, Leaving, StoppedError
+from briefbot.api.admission import Admission, Leaving
 from briefbot.api.desk import Desk, Event
 from briefbot.api.routes import stopped_with_client
 from briefbot.api.schemas import QuestionIn
 from briefbot.corpus import Corpus
 from briefbot.embedding import Embedder
-from briefbot.errors import QueueFullError
+from briefbot.errors import QueueFullError, StoppedError
 from briefbot.settings import Settings
 
 QUESTION = {"question": "How much was Alibaba fined in April 2021, and by whom?"}
@@ -189,7 +189,7 @@ def test_a_turn_is_ended_once_however_often_it_is_said(settings: Settings) -> No
 
 
 def test_work_that_a_stopping_server_cancels_is_told_to_stop(bot: Briefbot, settings: Settings) -> None:
-    told = threading.Event()
+    begun, told = threading.Event(), threading.Event()
 
     class Slow(Desk):
         def deadline(self, stopped: Leaving) -> Any:
@@ -197,6 +197,7 @@ def test_work_that_a_stopping_server_cancels_is_told_to_stop(bot: Briefbot, sett
 
             class Waiting(type(told_by)):  # type: ignore[misc]
                 def check(self) -> None:
+                    begun.set()
                     if until(stopped.is_set):
                         told.set()
 
@@ -214,7 +215,7 @@ def test_work_that_a_stopping_server_cancels_is_told_to_stop(bot: Briefbot, sett
                 await counter.answer(QuestionIn.model_validate(QUESTION), None, stopped=stopped)
 
         working = asyncio.create_task(work())
-        await asyncio.sleep(0.3)
+        assert await anyio.to_thread.run_sync(begun.wait, 10)
         working.cancel()
         with pytest.raises(asyncio.CancelledError):
             await working

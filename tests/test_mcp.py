@@ -28,11 +28,10 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, ResourceTemplateReference, TextContent, TextResourceContents
 
 from briefbot.answering import Briefbot
-from briefbot.api.admission import StoppedError
 from briefbot.api.desk import Desk
 from briefbot.api.mounted_mcp import LARGEST_MESSAGE_BYTES, mount_mcp
 from briefbot.cli import main
-from briefbot.errors import ConfigurationError, StorageError
+from briefbot.errors import ConfigurationError, StoppedError, StorageError
 from briefbot.journal import Journal
 from briefbot.mcp_server import DOCUMENTS_URI, make_server
 from briefbot.settings import Settings

@@ -239,7 +239,7 @@ class Briefbot:
             watcher.check()
             catalogue, passages = self._find_known(query)
             retrieved = time.perf_counter()
-            watcher.found(query, passages)
+            watcher.found(query, passages, catalogue)
             evidence = self._weigh(query, passages, catalogue)
             if query.is_follow_up:
                 evidence = put_back_said(evidence, history)

@@ -30,7 +30,7 @@ from briefbot.opening import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from briefbot.models import Answer, Citation, Language
+    from briefbot.models import Answer, Citation, Filters, Language
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -124,12 +124,11 @@ def ask(
 ) -> None:
     """Answer one question with citations."""
     from briefbot.answering import parse_date
-    from briefbot.filter_options import read_filters
     from briefbot.query import clean_question
 
     clean_question(question)
     parse_date(as_of)
-    filters = read_filters(given or ())
+    filters = _read_filters(given)
     with opened_bot() as bot:
         answer = bot.ask(question, as_of=as_of, filters=filters)
     if as_json:
@@ -149,12 +148,11 @@ def check(
 ) -> None:
     """Check a claim: supported, contradicted, partly supported or not found, with the words that bear on it."""
     from briefbot.answering import parse_date
-    from briefbot.filter_options import read_filters
     from briefbot.query import clean_question
 
     clean_question(claim, "claim")
     parse_date(as_of)
-    filters = read_filters(given or ())
+    filters = _read_filters(given)
     with opened_bot() as bot:
         found = bot.check(claim, as_of=as_of, filters=filters)
     if as_json:
@@ -199,11 +197,10 @@ def search(
 ) -> None:
     """Find passages without composing an answer."""
     from briefbot.api.schemas import ScoredPassageOut
-    from briefbot.filter_options import read_filters
     from briefbot.query import clean_question
 
     clean_question(query)
-    filters = read_filters(given or ())
+    filters = _read_filters(given)
     with opened_bot() as bot:
         found = bot.search(query, top_k=top_k, as_of=as_of, filters=filters)
     if as_json:
@@ -259,6 +256,14 @@ def reindex() -> None:
         reembed_record(settings, progress=progress)
         with Briefbot.open(settings) as bot:
             print(f"{bot.corpus.count_passages()} passages, model {bot.embedder.identity}")
+
+
+def _read_filters(given: list[str] | None) -> Filters | None:
+    if not given:
+        return None
+    from briefbot.filter_options import read_filters
+
+    return read_filters(given)
 
 
 def _print_answer(answer: Answer) -> None:

@@ -14,7 +14,8 @@ BriefbotError
 ├── UnreachableError      no service answers the client          exit 1, none over HTTP; retry helps
 └── BusyError             another process is writing             exit 1, HTTP 503; retry helps
     ├── QueueFullError    too many questions wait for an answer  exit 1, HTTP 503; retry helps
-    └── DeadlineError     an answer took too long                exit 1, HTTP 503; retry helps
+    ├── DeadlineError     an answer took too long                exit 1, HTTP 503; retry helps
+    └── StoppedError      nobody waits for the answer any more   exit 1, HTTP 503
 
 A message is one line: what was expected, what was found, what to do.
 """
@@ -135,6 +136,13 @@ class QueueFullError(BusyError):
     """As many questions wait for an answer as may, or this one has waited as long as it may."""
 
     slug = "queue-full"
+
+
+class StoppedError(BusyError):
+    """Whoever asked has gone, so that the work was ended."""
+
+    slug = "stopped"
+    retry_helps = False
 
 
 class DeadlineError(BusyError):

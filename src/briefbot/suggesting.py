@@ -53,20 +53,26 @@ def suggest(bot: Briefbot, request: SuggestionRequest, watcher: Watcher | None =
     What the `watcher` raises ends the work.
     Raises `UsageError` for a malformed question or filter, and `NotFoundError` for a document that is not in the corpus.
     """
-    clean_question(request.question)
-    bot.check_filters(request.filters)
+    check_request(bot, request)
     catalogue = bot.corpus.catalogue()
-    for id_ in request.document_ids:
-        if id_ not in catalogue.documents:
-            raise NotFoundError(
-                f"document_ids: expected ids of documents in the corpus; got {id_[:80]}; GET /v1/documents lists them"
-            )
     shelf = Shelf(catalogue, bot.glossary, request.language, request.filters, request.as_of)
     near = list(request.document_ids)
     if not any(id_ in shelf.shown for id_ in near):
         found = bot.search(request.question, top_k=12, as_of=request.as_of, filters=request.filters)
         near = [item.passage.document_id for item in found]
     return _Choice(bot, request, watcher).choose(list(shelf.ask_from(near)))
+
+
+def check_request(bot: Briefbot, request: SuggestionRequest) -> None:
+    """Raise `UsageError` for a malformed question or filter, and `NotFoundError` for a document that is not in the corpus."""
+    clean_question(request.question)
+    bot.check_filters(request.filters)
+    documents = bot.corpus.catalogue().documents
+    for id_ in request.document_ids:
+        if id_ not in documents:
+            raise NotFoundError(
+                f"document_ids: expected ids of documents in the corpus; got {id_[:80]}; GET /v1/documents lists them"
+            )
 
 
 class _Choice:

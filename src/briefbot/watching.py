@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from briefbot.catalogue import Catalogue
 from briefbot.models import Query, ScoredPassage
 
 
@@ -13,8 +14,8 @@ class Watcher:
     def check(self) -> None:
         """Called between steps, and for each piece a model writes."""
 
-    def found(self, query: Query, passages: Sequence[ScoredPassage]) -> None:
-        """Called once, with what the question was read as and the passages it is answered from."""
+    def found(self, query: Query, passages: Sequence[ScoredPassage], catalogue: Catalogue) -> None:
+        """Called once, with what the question was read as, the passages it is answered from, and the catalogue of their documents."""
 
     def told(self, text: str) -> None:
         """Called with the answer's text as far as it is final, as it grows."""

@@ -7,10 +7,9 @@ import hmac
 import ipaddress
 import logging
 import math
+import re
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from urllib.parse import urlsplit
 
 import anyio
 import anyio.to_thread
@@ -50,13 +49,18 @@ OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 """What answers to anybody who can reach the service, under any name, so that a probe needs no key."""
 
 BODY_SECONDS = 30.0
-"""Longest wait for the next piece of a request's body, and for all of it beyond what `SLOWEST_BYTES` allow."""
+"""Longest wait for the next piece of a request's body. All of a body may take so long, and as long as it takes at
+`SLOWEST_BYTES_PER_SECOND` besides."""
 
-SLOWEST_BYTES = 10_000
-"""A second in which a body grows by so many counts as none: large files may take long, but nobody may send a byte now and then."""
+SLOWEST_BYTES_PER_SECOND = 10_000
 
-STALLED_SECONDS = 30.0
-"""A client that takes nothing of its response for so long has gone."""
+UNTAKEN_SECONDS = 30.0
+"""Longest wait until a piece of a response is taken, by the client or by the buffers on the way to it; then the client has gone."""
+
+_ORIGIN = re.compile(
+    r"(?!http://[^/]*:80$|https://[^/]*:443$)https?://(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
+)
+"""A site as browsers write it: no path, no user, no port that goes without saying, other scripts as `xn--…`."""
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _LIMITED_PATHS = ("/v1", "/mcp")
@@ -110,8 +114,7 @@ def read_origins(settings: Settings) -> list[str]:
     """The sites whose pages may ask, as browsers write them; raises `ConfigurationError` for what is none."""
     origins = [origin.rstrip("/") for origin in _split(settings.cors_origins)]
     for origin in origins:
-        parts = urlsplit(origin)
-        if parts.scheme not in {"http", "https"} or origin != f"{parts.scheme}://{parts.netloc}" or "*" in origin:
+        if not _ORIGIN.fullmatch(origin):
             raise ConfigurationError(
                 f"BRIEFBOT_CORS_ORIGINS: expected sites like https://tools.example, divided by commas; got {origin[:80]}; name each"
             )
@@ -139,8 +142,8 @@ class RequestLimiter:
         if not self._window.hit(limit, caller.key_id):
             raise _too_many(limit, self._seconds_left(limit, caller.key_id))
 
-    def charge(self, caller: Caller, cost: int) -> None:
-        """Count a request as `cost` questions: it counted as one when it was admitted.
+    def charge(self, caller: Caller, cost: int, field: str) -> None:
+        """Count a request as `cost` requests, for `field` of its body: it counted as one when it was admitted.
 
         Raises `RateLimitError` where so many are not left, `UsageError` where they never will be; counts no more than that one then.
         """
@@ -149,7 +152,7 @@ class RequestLimiter:
         limit = self._limit_of(caller)
         if cost > limit.amount:
             raise UsageError(
-                f"questions: expected no more at once than the key's limit of {limit}; got {cost}; send fewer at a time"
+                f"{field}: expected no more at once than the key's limit of {limit}; got {cost}; send fewer at a time"
             )
         if not self._window.hit(limit, caller.key_id, cost=cost - 1):
             raise _too_many(limit, limit.get_expiry())
@@ -218,8 +221,13 @@ class AccessGate:
         else:
             limited = state["caller"] if _is_limited(path) else ANYBODY
             exchange = _Exchange(scope, receive, send, lambda: self._limiter.headers(limited))
-            with suppress(ClientDisconnect):  # nobody is left to answer, and it is no fault of the service
+            try:
                 await self._app(scope, exchange.receive, exchange.send)
+            except ClientDisconnect:
+                return  # nobody is left to answer, and it is no fault of the service
+            except Exception:
+                if not exchange.is_given_up:  # what streams makes a group of the disconnect and what follows from it
+                    raise
 
     async def _examine(self, scope: Connection, path: str) -> Response | None:
         """Why the request is refused; else None, and the state says who the caller is."""
@@ -328,17 +336,18 @@ class _Exchange:
         self._make_headers = make_headers
         self._is_read = False
         self._is_answered = False
-        self._is_given_up = False
+        self.is_given_up = False
+        """Whether the client has gone, or was told off: nothing more is sent to it."""
         self._waited = 0.0
         self._received = 0
 
     async def receive(self) -> Message:
         """The next message; `http.disconnect` where the body has not gone on in time, for which the sender was told off."""
-        if self._is_given_up:
+        if self.is_given_up:
             return {"type": "http.disconnect"}
         if self._is_read:
             return await self._receive()
-        left = BODY_SECONDS + self._received / SLOWEST_BYTES - self._waited
+        left = BODY_SECONDS + self._received / SLOWEST_BYTES_PER_SECOND - self._waited
         started = anyio.current_time()
         with anyio.move_on_after(min(BODY_SECONDS, left)):
             message = await self._receive()
@@ -351,10 +360,10 @@ class _Exchange:
 
     async def send(self, message: Message) -> None:
         """Pass a message of the response on; the framework's plain refusal of a large body goes out as a problem."""
-        if self._is_given_up:
+        if self.is_given_up:
             return
         if message["type"] == "http.response.start" and message["status"] == 413 and not _is_problem(message):
-            self._is_given_up = True
+            self.is_given_up = True
             too_large = make_problem(
                 413, "body-too-large", "body: expected a smaller one; got too much; send less at a time"
             )
@@ -368,15 +377,15 @@ class _Exchange:
             headers = MutableHeaders(scope=message)
             for name, value in self._make_headers().items():
                 headers[name] = value
-        with anyio.move_on_after(STALLED_SECONDS) as scope:
+        with anyio.move_on_after(UNTAKEN_SECONDS) as scope:
             await self._send(message)
         if scope.cancelled_caught:
-            self._is_given_up = True
+            self.is_given_up = True
             raise ClientDisconnect
 
     async def _give_up(self) -> None:
         """Answer in the place of the app, unless its response has begun: the rest of that is not sent then."""
-        self._is_given_up = True
+        self.is_given_up = True
         if self._is_answered:
             return
         detail = f"body: expected to go on within {BODY_SECONDS:g} s; got too little; send the request again"

@@ -11,17 +11,15 @@ from typing import TypeVar
 import anyio
 import anyio.to_thread
 
-from briefbot.errors import BusyError, QueueFullError
+from briefbot.errors import QueueFullError, StoppedError
 from briefbot.settings import Settings
 
 T = TypeVar("T")
 
 
-class StoppedError(BusyError):
-    """Nobody waits for the answer any more."""
-
-    def __init__(self) -> None:
-        super().__init__("expected somebody to wait for the answer; got nobody; ask again")
+def nobody_waits() -> StoppedError:
+    """The error of work that is ended because whoever asked has gone."""
+    return StoppedError("expected somebody to wait for the answer; got nobody; ask again")
 
 
 class Leaving:
@@ -48,12 +46,12 @@ class Leaving:
             self._waits.add(scope)
             try:
                 if self.is_set():
-                    raise StoppedError
+                    raise nobody_waits()
                 yield
             finally:
                 self._waits.discard(scope)
         if scope.cancelled_caught:
-            raise StoppedError
+            raise nobody_waits()
 
 
 class Place:
@@ -95,7 +93,7 @@ class Admission:
         return self._limiter.statistics().tasks_waiting
 
     @asynccontextmanager
-    async def turn(self, leaving: Leaving | None = None) -> AsyncIterator[Place]:
+    async def turn(self, stopped: Leaving | None = None) -> AsyncIterator[Place]:
         """Wait for a turn and hold it until it is ended or the block is left.
 
         Raises `QueueFullError` where too many wait already or the wait is too long, `StoppedError` where who asked leaves before.
@@ -109,7 +107,7 @@ class Admission:
         place = Place(self._limiter)
         started = time.monotonic()
         try:
-            with leaving.waiting() if leaving else nullcontext():
+            with stopped.waiting() if stopped else nullcontext():
                 with anyio.move_on_after(self._longest_wait_seconds) as scope:
                     await place.begin()
                 if scope.cancelled_caught:
@@ -123,7 +121,8 @@ class Admission:
             place.end()
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Run blocking work in a thread; the caller holds a turn. It ends before a cancellation goes on."""
+        """Run blocking work in a thread; the caller holds a turn. It ends before a cancellation of a scope goes on; a task that a
+        stopping server cancels leaves it behind."""
         return await anyio.to_thread.run_sync(work, limiter=self._threads)
 
     def _seconds_to_wait(self) -> int:

@@ -20,7 +20,7 @@ async def post_answers(body: schemas.BatchIn, desk: AtDesk, owner: Owner, reques
 
     Each question counts as a request towards the limit of a key.
     """
-    charge(request, len(body.questions))
+    charge(request, len(body.questions), "questions")
     async with stopped_with_client(request) as stopped:
         items = [await _answer(desk, question, owner, stopped) for question in body.questions]
     return schemas.BatchOut(answers=items)

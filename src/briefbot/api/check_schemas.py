@@ -96,9 +96,13 @@ class CheckedClaimOut(Out):
 
     start: int = Field(description="Where it begins in the text, in code points", examples=[0])
     end: int = Field(description="Where it ends", examples=[42])
-    check: CheckOut | None = Field(description="The verdict; none where it states nothing that could be checked")
+    check: CheckOut | None = Field(
+        description="The verdict; none where it states nothing to be checked, or where there is a `problem`"
+    )
     problem: Problem | None = Field(
-        default=None, description="Why it was not checked now, though it could be", examples=[None]
+        default=None,
+        description="Why it was not checked now, though it could be: the service was too busy",
+        examples=[None],
     )
 
 

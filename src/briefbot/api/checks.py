@@ -13,7 +13,7 @@ from briefbot.api.desk import Desk
 from briefbot.api.problems import describe_problem
 from briefbot.api.routes import PROBLEMS, AtDesk, BoundedRoute, charge, stopped_with_client
 from briefbot.api.schemas import Problem
-from briefbot.errors import BriefbotError, UsageError
+from briefbot.errors import BusyError, UsageError
 from briefbot.sentences import split_sentences
 from briefbot.terms import is_chinese
 
@@ -41,21 +41,29 @@ async def post_checks(body: ChecksIn, desk: AtDesk, request: Request) -> ChecksO
         raise UsageError(f"text: expected at most {MOST_CLAIMS} sentences; got {len(spans)}; send it in parts")
     await run_sync(desk.bot.check_filters, body.filters.to_filters())
     checkable = [can_be_checked(text[start:end]) and not is_in_heading(text, start) for start, end in spans]
-    charge(request, max(1, sum(checkable)))
-    claims = []
+    charge(request, max(1, sum(checkable)), "text")
+    claims, checked = [], 0
     async with stopped_with_client(request) as stopped:
         for (start, end), is_claim in zip(spans, checkable, strict=True):
             claim = ClaimIn(claim=text[start:end], as_of=body.as_of, filters=body.filters) if is_claim else None
-            check, problem = await _check(claim, desk, stopped) if claim else (None, None)
+            check, problem = await _check(claim, desk, stopped, is_first=not checked) if claim else (None, None)
+            checked += check is not None
             claims.append(CheckedClaimOut(start=start, end=end, check=check, problem=problem))
     return ChecksOut(text=text, claims=claims)
 
 
-async def _check(claim: ClaimIn, desk: Desk, stopped: Leaving) -> tuple[CheckOut | None, Problem | None]:
-    """The verdict, or why there is none now: one sentence that finds no turn spoils no other."""
+async def _check(
+    claim: ClaimIn, desk: Desk, stopped: Leaving, *, is_first: bool
+) -> tuple[CheckOut | None, Problem | None]:
+    """The verdict, or why there is none now: a sentence that finds no turn takes no verdict from those before it.
+
+    The first one raises, so that a service that is too busy for all of them says so once.
+    """
     try:
         return await desk.check(claim, stopped=stopped), None
-    except BriefbotError as error:
+    except BusyError as error:
+        if is_first:
+            raise
         return None, describe_problem(error)
 
 

@@ -18,13 +18,22 @@ from pydantic import Field
 
 from briefbot.answering import Briefbot
 from briefbot.api import schemas
-from briefbot.api.admission import Admission, Leaving, Place, StoppedError
+from briefbot.api.admission import Admission, Leaving, Place, nobody_waits
 from briefbot.api.check_schemas import CheckOut, ClaimIn
 from briefbot.api.corpus_schemas import DocumentListOut, DocumentTextOut, Health
 from briefbot.api.metrics import Door, IndexHealth
 from briefbot.api.problems import describe_problem
 from briefbot.api.timeline import TimelineOut, TimelineQuery, list_events
-from briefbot.errors import BriefbotError, BusyError, DeadlineError, NotFoundError, StorageError, UsageError
+from briefbot.catalogue import Catalogue
+from briefbot.errors import (
+    BriefbotError,
+    BusyError,
+    DeadlineError,
+    NotFoundError,
+    StoppedError,
+    StorageError,
+    UsageError,
+)
 from briefbot.journal import Journal
 from briefbot.models import Answer, Filters, Query, ScoredPassage, Turn
 from briefbot.query import clean_question
@@ -142,9 +151,9 @@ class Desk:
         """
         accepted = await self._accept(body, owner, door)
         stopped = stopped or Leaving()
-        send, receive = anyio.create_memory_object_stream[Event](EVENTS_AHEAD)
-        teller = _Teller(self.settings.answer_seconds, stopped, send, self.bot)
         async with self.admission.turn(stopped) as place, anyio.create_task_group() as group:
+            send, receive = anyio.create_memory_object_stream[Event](EVENTS_AHEAD)
+            teller = _Teller(self.settings.answer_seconds, stopped, send)
             group.start_soon(self._tell, accepted, teller, send, place)
             try:
                 yield receive
@@ -244,7 +253,7 @@ class Desk:
                 for piece in split_pieces(answer, teller.sent):
                     await _send_in_time(send, Event("delta", schemas.DeltaOut(text=piece)))
                 await _send_in_time(send, Event("answer", answer))
-            except (StoppedError, anyio.BrokenResourceError, TimeoutError):
+            except StoppedError:
                 return
             except BriefbotError as error:
                 await _send_last(send, Event("error", describe_problem(error)))
@@ -370,7 +379,7 @@ class _Deadline(Watcher):
     def check(self) -> None:
         """Raise where the work is to end."""
         if self.stopped.is_set():
-            raise StoppedError
+            raise nobody_waits()
         if time.monotonic() > self._ends_at:
             raise DeadlineError(
                 f"expected an answer within {self._seconds:g} seconds; got none; try again, or ask for mode extractive"
@@ -380,19 +389,16 @@ class _Deadline(Watcher):
 class _Teller(_Deadline):
     """Sends what is found and written, from the thread that makes the answer to the loop that streams it."""
 
-    def __init__(self, seconds: float, stopped: Leaving, send: MemoryObjectSendStream[Event], bot: Briefbot) -> None:
+    def __init__(self, seconds: float, stopped: Leaving, send: MemoryObjectSendStream[Event]) -> None:
         super().__init__(seconds, stopped)
         self._send = send
-        self._bot = bot
         self.sent = ""
         """The text sent so far."""
 
-    def found(self, query: Query, passages: Sequence[ScoredPassage]) -> None:
+    def found(self, query: Query, passages: Sequence[ScoredPassage], catalogue: Catalogue) -> None:
         """Send the sources."""
         self.check()
-        catalogue = self._bot.corpus.catalogue()
-        ids = dict.fromkeys(item.passage.document_id for item in passages)
-        documents = [catalogue.documents[id_] for id_ in ids if id_ in catalogue.documents]
+        documents = [catalogue.documents[id_] for id_ in dict.fromkeys(item.passage.document_id for item in passages)]
         self._tell(
             Event(
                 "sources",
@@ -417,18 +423,23 @@ class _Teller(_Deadline):
     def _tell(self, event: Event) -> None:
         try:
             anyio.from_thread.run(_send_in_time, self._send, event)
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError, TimeoutError) as error:
-            raise StoppedError from error
+        except anyio.ClosedResourceError as error:
+            raise nobody_waits() from error
 
 
 async def _send_in_time(send: MemoryObjectSendStream[Event], event: Event) -> None:
-    """Send an event; raises `TimeoutError` where the reader takes nothing."""
-    with anyio.fail_after(STALLED_SECONDS):
-        await send.send(event)
+    """Send an event; raises `StoppedError` where the reader takes nothing, or has gone."""
+    with anyio.move_on_after(STALLED_SECONDS):
+        try:
+            await send.send(event)
+        except anyio.BrokenResourceError as error:
+            raise nobody_waits() from error
+        return
+    raise nobody_waits()
 
 
 async def _send_last(send: MemoryObjectSendStream[Event], event: Event) -> None:
-    with suppress(anyio.BrokenResourceError, TimeoutError):
+    with suppress(StoppedError):
         await _send_in_time(send, event)
 
 

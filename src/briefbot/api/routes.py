@@ -52,7 +52,9 @@ COMPLETION_PROBLEMS: dict[int | str, dict[str, Any]] = {
 DEEPEST_JSON = 64
 """Levels of lists and objects in a body; an answer that is sent back for an export has seven."""
 
-_JSON_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_JSON_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+"""A string, or all that follows where it does not end: looked at once, however long."""
+
 _OPENING, _CLOSING = b"[{", b"]}"
 
 
@@ -123,11 +125,14 @@ DocumentId = Annotated[str, Path(description="The document's id", examples=["law
 AsOf = Annotated[schemas.Day | None, Query(description="The day its status is wanted of", examples=["2022-01-31"])]
 
 
-def charge(request: Request, questions: int) -> None:
-    """Count a request as so many towards the limit of its key; raises `RateLimitError` and `UsageError` as the limiter does."""
+def charge(request: Request, cost: int, field: str) -> None:
+    """Count a request as so many towards the limit of its key; raises `RateLimitError` and `UsageError` as the limiter does.
+
+    `field` is what an error calls that which is too much.
+    """
     limiter = getattr(request.state, "limiter", None)
     if limiter is not None:
-        limiter.charge(request.state.caller, questions)
+        limiter.charge(request.state.caller, cost, field)
 
 
 @asynccontextmanager

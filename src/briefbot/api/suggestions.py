@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
 
 from briefbot.api.routes import PROBLEMS, AtDesk, BoundedRoute, charge, stopped_with_client
 from briefbot.api.suggestion_schemas import SuggestionOut, SuggestionsIn, SuggestionsOut
-from briefbot.suggesting import SuggestionRequest, suggest
+from briefbot.suggesting import SuggestionRequest, check_request, suggest
 
 suggestions = APIRouter(prefix="/v1", responses=PROBLEMS, route_class=BoundedRoute)
 
@@ -18,7 +19,8 @@ async def post_suggestions(body: SuggestionsIn, desk: AtDesk, request: Request) 
     Each that is wanted counts as a request towards the limit of a key.
     """
     wanted = make_request(body)
-    charge(request, body.limit)
+    await run_sync(check_request, desk.bot, wanted)
+    charge(request, body.limit, "limit")
     async with stopped_with_client(request) as stopped, desk.admission.turn(stopped):
         found = await desk.admission.run(lambda: suggest(desk.bot, wanted, desk.deadline(stopped)))
     return SuggestionsOut(
