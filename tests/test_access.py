@@ -65,7 +65,7 @@ def make_app(settings: Settings, keyring: KeyRing) -> FastAPI:
 
     @app.post("/v1/answers")
     async def post_answers(request: Request, count: int) -> dict[str, int]:
-        request.state.limiter.charge(request.state.caller, count)
+        request.state.limiter.charge(request.state.caller, count, "questions")
         return {"answered": count}
 
     @app.websocket("/ws")

@@ -21,8 +21,9 @@ from conftest import run_service
 from starlette.requests import Request
 
 from briefbot.answering import Briefbot
-from briefbot.api import desk
+from briefbot.api import access, desk
 from briefbot.api.admission import Admission, Leaving
+from briefbot.api.app import create_app
 from briefbot.api.desk import Desk, Event
 from briefbot.api.routes import stopped_with_client
 from briefbot.api.schemas import QuestionIn
@@ -141,6 +142,42 @@ def test_a_stream_whose_reader_takes_nothing_ends(
                 return [event async for event in events]
 
     assert [event.name for event in anyio.run(ask)] == ["sources"]
+
+
+@pytest.mark.parametrize("path", ["/v1/answer/stream", "/v1/chat/completions"])
+def test_a_stream_that_nobody_takes_is_no_error_of_the_service(
+    bot: Briefbot, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(access, "UNTAKEN_SECONDS", 0.1)
+    app = create_app(settings.model_copy(update={"home": tmp_path}), bot)
+    body = json.dumps({**BODIES[path], "stream": True} if "chat" in path else BODIES[path]).encode()
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+    sent: list[str] = []
+
+    async def receive() -> Any:
+        while not messages:
+            await anyio.sleep_forever()
+        return messages.pop()
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+        if sent.count("http.response.body") == 2:
+            await anyio.sleep_forever()
+
+    async def ask() -> None:
+        headers = [(b"host", b"127.0.0.1"), (b"content-type", b"application/json")]
+        scope: dict[str, Any] = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": "1.1",
+        }
+        scope |= {"method": "POST", "scheme": "http", "path": path, "raw_path": path.encode(), "query_string": b""}
+        scope |= {"headers": headers, "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80), "root_path": ""}
+        with anyio.fail_after(20):
+            await app(scope, receive, send)
+
+    anyio.run(ask)
+    assert sent[:3] == ["http.response.start", "http.response.body", "http.response.body"]
 
 
 def test_who_leaves_while_waiting_gives_the_place_in_the_queue_back(settings: Settings) -> None:
@@ -274,9 +311,29 @@ def test_a_full_queue_is_said_at_every_door_with_a_time_to_come_back(
         many = httpx2.post(f"{narrow}/v1/answers", json={"questions": [QUESTION]}, trust_env=False).json()
         assert many["answers"][0]["problem"]["type"] == "urn:briefbot:problem:queue-full"
         checked = httpx2.post(f"{narrow}/v1/checks", json={"text": "SAMR fined Alibaba in 2021."}, trust_env=False)
-        (claim,) = checked.json()["claims"]
-        assert claim["check"] is None
-        assert claim["problem"]["type"] == "urn:briefbot:problem:queue-full"
+        assert (checked.status_code, checked.json()["type"]) == (503, "urn:briefbot:problem:queue-full")
+
+
+def test_a_sentence_that_finds_no_turn_takes_no_verdict_from_those_before_it(
+    narrow: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = Desk.check
+    turns = iter([True, False])
+
+    async def refuse_second(self: Desk, *asked: Any, **more: Any) -> Any:
+        if next(turns):
+            return await check(self, *asked, **more)
+        raise QueueFullError("expected a turn; got none; try again", retry_seconds=5)
+
+    monkeypatch.setattr(Desk, "check", refuse_second)
+    text = "SAMR fined Alibaba in April 2021. The CAC fined Didi in July 2022."
+    response = httpx2.post(f"{narrow}/v1/checks", json={"text": text}, trust_env=False)
+    assert response.status_code == 200
+    first, second = response.json()["claims"]
+    assert first["check"]["verdict"]
+    assert first["problem"] is None
+    assert second["check"] is None
+    assert second["problem"]["type"] == "urn:briefbot:problem:queue-full"
 
 
 @pytest.mark.parametrize("path", BODIES)

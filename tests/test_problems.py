@@ -124,6 +124,13 @@ def test_what_nests_too_deeply_is_refused_by_every_route(service: str, path: str
         assert is_told == (levels > DEEPEST_JSON), levels
 
 
+def test_a_text_that_does_not_end_is_looked_at_once() -> None:
+    unfinished = b"[" * (DEEPEST_JSON + 1) + b'"' + b'\\"' * 400_000
+    with pytest.raises(UsageError, match="levels"):
+        check_depth(unfinished)
+    check_depth(b"[" * DEEPEST_JSON + b'"' + b'\\"[' * 300_000)
+
+
 @given(
     st.recursive(
         st.none() | st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
