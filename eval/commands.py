@@ -377,15 +377,13 @@ def load(
     from contextlib import nullcontext
 
     from briefbot.eval.cases import load_cases
-    from briefbot.eval.load import LoadPlan, LoadReport, Targets, make_questions, press, render_load, started_service
-
-    async def measure(address: str, pid: int | None) -> LoadReport:
-        cases = [case.question for case in load_cases() if not case.is_claim and not case.history]
-        return await press(address, [*cases, *await make_questions(address)], plan, Targets(), pid)
+    from briefbot.eval.load import LoadPlan, Targets, make_questions, press, render_load, started_service
 
     plan = LoadPlan(users=users, overload_users=overload, cut_streams=overload, seconds=seconds, seed=seed)
+    cases = [case.question for case in load_cases() if not case.is_claim and not case.history]
     with nullcontext((url, None)) if url else started_service() as (address, pid):
-        report = asyncio.run(measure(address.rstrip("/"), pid))
+        questions = [*cases, *make_questions(address)]
+        report = asyncio.run(press(address.rstrip("/"), questions, plan, Targets(), pid))
     if as_json:
         print(json.dumps(report.as_json(), ensure_ascii=False, indent=2))
     else:

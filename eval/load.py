@@ -21,8 +21,9 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
+from briefbot.client import Client
 from briefbot.errors import ConfigurationError, UsageError
 from briefbot.sentences import split_sentences
 from briefbot.terms import is_chinese
@@ -165,15 +166,13 @@ class Deck:
         return max(0, self.drawn - len(self._cards))
 
 
-async def make_questions(url: str) -> list[str]:
-    """A question about each sentence of the documents that the service answers from."""
+def make_questions(url: str) -> list[str]:
+    """A question about each sentence of the documents that the service answers from; raises the errors of `Client`."""
     ids: list[str] = []
-    while True:
-        page = json.loads(await _get(url, f"/v1/documents?limit=500&offset={len(ids)}"))
-        ids += [document["id"] for document in page["documents"]]
-        if not page["documents"] or len(ids) >= page["total"]:
-            break
-    texts = [json.loads(await _get(url, f"/v1/documents/{quote(id_, safe='')}"))["text"] for id_ in ids]
+    with Client(url) as client:
+        while page := client.documents(limit=500, offset=len(ids)).documents:
+            ids += [document.id for document in page]
+        texts = [client.document(id_).text for id_ in ids]
     return [ask_about(text[start:end]) for text in texts for start, end in split_sentences(text)]
 
 
@@ -335,18 +334,14 @@ async def _cut(url: str, deck: Deck, plan: LoadPlan, targets: Targets) -> dict[s
 
 async def _in_flight(url: str) -> int:
     """Questions that wait or are answered, and requests without their whole response but this one, as the service's metrics tell."""
-    lines = (await _get(url, "/metrics")).decode().splitlines()
+    async with _opened(url, b"GET /metrics") as (status, _, reader):
+        if status != 200:
+            raise UsageError(f"{url}/metrics: expected 200; got {status}; measure a service that needs no key")
+        lines = [line.decode() async for line in _lines(reader)]
     gauges = [float(line.split()[1]) for line in lines if line.startswith(_GAUGES)]
     if len(gauges) != len(_GAUGES):
         raise UsageError(f"{url}/metrics: expected the gauges of the queue; got none; measure a briefbot service")
     return int(sum(gauges)) - 1
-
-
-async def _get(url: str, path: str) -> bytes:
-    async with _opened(url, f"GET {path}".encode()) as (status, headers, reader):
-        if status != 200:
-            raise UsageError(f"{url}{path}: expected 200; got {status}; measure a service that needs no key")
-        return await reader.readexactly(int(headers["content-length"]))
 
 
 Answering = tuple[int, dict[str, str], asyncio.StreamReader]

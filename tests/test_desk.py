@@ -182,7 +182,7 @@ def test_a_stream_that_nobody_takes_is_no_error_of_the_service(
 
 def test_who_leaves_while_waiting_gives_the_place_in_the_queue_back(settings: Settings) -> None:
     async def leave() -> list[str]:
-        queue = Admission(settings.model_copy(update={"max_concurrent": 1, "max_queued": 1}))
+        queue = Admission(1, 1, settings.queue_seconds)
         leaving, ended = Leaving(), []
 
         async def wait() -> None:
@@ -215,7 +215,7 @@ def test_who_leaves_while_waiting_gives_the_place_in_the_queue_back(settings: Se
 
 def test_a_turn_is_ended_once_however_often_it_is_said(settings: Settings) -> None:
     async def end() -> tuple[int, int]:
-        queue = Admission(settings.model_copy(update={"max_concurrent": 2, "max_queued": 0}))
+        queue = Admission(2, 0, settings.queue_seconds)
         async with queue.turn() as first, queue.turn():
             first.end()
             first.end()

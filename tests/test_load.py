@@ -87,7 +87,7 @@ def test_answers_that_do_not_end_are_errors_and_what_stays_in_flight_is_told(bro
 
 
 def test_the_questions_are_about_the_corpus_and_none_comes_twice_before_all_have_come(service: str) -> None:
-    questions = asyncio.run(make_questions(service))
+    questions = make_questions(service)
     assert len(set(questions)) > 1_000
     assert any(is_chinese(question) for question in questions)
     assert max(len(question) for question in questions) < 300

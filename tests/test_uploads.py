@@ -18,6 +18,7 @@ from test_readers import ENGLISH, ENGLISH_TITLE, make_docx, make_pdf, make_zip
 
 from briefbot.answering import Briefbot
 from briefbot.api import uploads
+from briefbot.api.admission import Admission
 from briefbot.api.app import create_app
 from briefbot.api.uploads import MOST_FILES, make_name
 from briefbot.corpus import Corpus
@@ -189,7 +190,7 @@ def test_two_that_send_a_file_of_one_name_at_once_do_not_mix(office: TestClient)
 
 
 def test_more_senders_than_may_wait_are_told_to_come_back(office: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "MOST_WAITING", 0)
+    monkeypatch.setattr(office.app.state, "upload_admission", Admission(1, 0))  # type: ignore[attr-defined]
     go_on = threading.Event()
     take_in = uploads._take_in
 

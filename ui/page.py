@@ -21,7 +21,8 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from briefbot.api.problems import make_problem, route_path
+from briefbot.api.problems import problem_of, route_path
+from briefbot.errors import NotFoundError
 
 ASSETS = Path(__file__).parent / "assets"
 IDLE_SECONDS = 1.0
@@ -56,7 +57,7 @@ class _Frame:
             detail = (
                 f"expected the page at / or a route of the API; got {path[:80]}; GET /openapi.json lists the routes"
             )
-            await make_problem(404, "not-found", detail, got=path[:80])(scope, receive, send)
+            await problem_of(NotFoundError(detail, got=path[:80]))(scope, receive, send)
         else:
             await send({"type": "websocket.close", "code": 1008, "reason": ""})
 

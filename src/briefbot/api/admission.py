@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -12,7 +13,6 @@ import anyio
 import anyio.to_thread
 
 from briefbot.errors import QueueFullError, StoppedError
-from briefbot.settings import Settings
 
 T = TypeVar("T")
 
@@ -74,13 +74,16 @@ class Place:
 
 
 class Admission:
-    """Lets `max_concurrent` questions be worked on at once and `max_queued` wait; belongs to one event loop."""
+    """Lets so many `questions`, or what else there is to do, be worked on at once, and so many wait; belongs to one event loop."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._limiter = anyio.CapacityLimiter(settings.max_concurrent)
-        self._threads = anyio.CapacityLimiter(settings.max_concurrent)
-        self._most_waiting = settings.max_queued
-        self._longest_wait_seconds = settings.queue_seconds
+    def __init__(
+        self, at_once: int, most_waiting: int, longest_wait_seconds: float = math.inf, *, called: str = "questions"
+    ) -> None:
+        self._limiter = anyio.CapacityLimiter(at_once)
+        self._threads = anyio.CapacityLimiter(at_once)
+        self._most_waiting = most_waiting
+        self._longest_wait_seconds = longest_wait_seconds
+        self._called = called
 
     @property
     def running(self) -> int:
@@ -100,7 +103,7 @@ class Admission:
         """
         if self._limiter.available_tokens <= 0 and self.waiting >= self._most_waiting:
             raise QueueFullError(
-                f"expected at most {self._most_waiting} questions to wait for their turn; got as many already; try again "
+                f"expected at most {self._most_waiting} {self._called} to wait for their turn; got as many already; try again "
                 "in a few seconds",
                 retry_seconds=self._seconds_to_wait(),
             )
@@ -126,4 +129,4 @@ class Admission:
         return await anyio.to_thread.run_sync(work, limiter=self._threads)
 
     def _seconds_to_wait(self) -> int:
-        return max(1, min(30, round(self._longest_wait_seconds / 2)))
+        return round(max(1.0, min(30.0, self._longest_wait_seconds / 2)))

@@ -15,6 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 import briefbot
 from briefbot.answering import Briefbot
 from briefbot.api.access import AccessGate, read_origins
+from briefbot.api.admission import Admission
 from briefbot.api.batch import batch
 from briefbot.api.checks import checks
 from briefbot.api.comparisons import comparisons
@@ -33,7 +34,7 @@ from briefbot.api.routes import api, health, unknown
 from briefbot.api.security import SecurityHeaders
 from briefbot.api.streaming import stream
 from briefbot.api.suggestions import suggestions
-from briefbot.api.uploads import UploadTurn, uploads
+from briefbot.api.uploads import MOST_WAITING, uploads
 from briefbot.journal import Journal
 from briefbot.keys import KeyRing
 from briefbot.settings import Settings
@@ -80,7 +81,7 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.tracing = tracing
-    app.state.upload_turn = UploadTurn()
+    app.state.upload_admission = Admission(1, MOST_WAITING, called="requests with files")
     app.state.settings, app.state.desk, app.state.journal, app.state.metrics = settings, desk, journal, metrics
     for router in (uploads, stream, batch, checks, api, coverage, comparisons, suggestions, exports, quality):
         app.include_router(router)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 
 from briefbot.api import schemas
 from briefbot.api.admission import Leaving
 from briefbot.api.desk import Desk
 from briefbot.api.problems import describe_problem
-from briefbot.api.routes import PROBLEMS, AtDesk, BoundedRoute, Owner, charge, stopped_with_client
+from briefbot.api.routes import AtDesk, Owner, charge, make_router, stopped_with_client
 from briefbot.errors import BriefbotError
 
-batch = APIRouter(prefix="/v1", responses=PROBLEMS, route_class=BoundedRoute)
+batch = make_router()
 
 
 @batch.post("/answers", tags=["answers"], summary="Answer several questions")

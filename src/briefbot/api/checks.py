@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Request
+from fastapi import Request
 
 from briefbot.api.admission import Leaving
 from briefbot.api.check_schemas import CheckedClaimOut, CheckOut, ChecksIn, ChecksOut, ClaimIn
 from briefbot.api.desk import Desk
 from briefbot.api.problems import describe_problem
-from briefbot.api.routes import PROBLEMS, AtDesk, BoundedRoute, charge, stopped_with_client
+from briefbot.api.routes import AtDesk, charge, make_router, stopped_with_client
 from briefbot.api.schemas import Problem
 from briefbot.errors import BusyError, UsageError
 from briefbot.sentences import split_sentences
@@ -24,7 +24,7 @@ _LEAST_HAN = 6
 _ASKS = re.compile(r"[?？][\"'”’」』)）]*$")
 _HEADING = re.compile(r"\s*#{1,6}\s")
 
-checks = APIRouter(prefix="/v1", responses=PROBLEMS, route_class=BoundedRoute)
+checks = make_router()
 
 
 @checks.post("/checks", tags=["answers"], summary="Check a text sentence by sentence")
@@ -42,12 +42,12 @@ async def post_checks(body: ChecksIn, desk: AtDesk, request: Request) -> ChecksO
     await run_sync(desk.bot.check_filters, body.filters.to_filters())
     checkable = [can_be_checked(text[start:end]) and not is_in_heading(text, start) for start, end in spans]
     charge(request, max(1, sum(checkable)), "text")
-    claims, checked = [], 0
+    claims: list[CheckedClaimOut] = []
     async with stopped_with_client(request) as stopped:
         for (start, end), is_claim in zip(spans, checkable, strict=True):
             claim = ClaimIn(claim=text[start:end], as_of=body.as_of, filters=body.filters) if is_claim else None
-            check, problem = await _check(claim, desk, stopped, is_first=not checked) if claim else (None, None)
-            checked += check is not None
+            is_first = not any(item.check for item in claims)
+            check, problem = await _check(claim, desk, stopped, is_first=is_first) if claim else (None, None)
             claims.append(CheckedClaimOut(start=start, end=end, check=check, problem=problem))
     return ChecksOut(text=text, claims=claims)
 

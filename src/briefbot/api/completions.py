@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import Depends, Path, Request
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
@@ -20,7 +20,7 @@ from briefbot.api import completion_schemas as chat
 from briefbot.api import schemas
 from briefbot.api.desk import Event
 from briefbot.api.problems import describe_error
-from briefbot.api.routes import COMPLETION_PROBLEMS, AtDesk, BoundedRoute, Owner, stopped_with_client, streaming_to
+from briefbot.api.routes import COMPLETION_PROBLEMS, AtDesk, Owner, make_router, stopped_with_client, streaming_to
 from briefbot.errors import NotFoundError, UsageError
 from briefbot.models import Mode
 from briefbot.query import clean_question
@@ -42,9 +42,7 @@ _CHUNK = {
 }
 _HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 
-completions = APIRouter(
-    prefix="/v1", tags=["OpenAI-compatible"], responses=COMPLETION_PROBLEMS, route_class=BoundedRoute
-)
+completions = make_router(tags=["OpenAI-compatible"], responses=COMPLETION_PROBLEMS)
 
 ModelName = Annotated[str, Path(description="The name", examples=["briefbot"])]
 Reply = chat.CompletionOut | MemoryObjectReceiveStream[Event]

@@ -8,21 +8,19 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import Depends, Path, Request
 from fastapi.responses import JSONResponse
 
 from briefbot.api.conversation_schemas import ConversationCreatedOut, ConversationOut, FeedbackIn, FeedbackOut
-from briefbot.api.routes import PROBLEMS, BoundedRoute, Owner
+from briefbot.api.routes import PROBLEMS, Owner, make_router
 from briefbot.api.schemas import AnswerOut, Problem
 from briefbot.errors import UsageError
 from briefbot.journal import Journal
 
 _NOT_KEPT: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "Not kept, or another key's"}}
 
-conversations = APIRouter(
-    prefix="/v1",
+conversations = make_router(
     tags=["conversations"],
-    route_class=BoundedRoute,
     responses={
         **PROBLEMS,
         422: {"model": Problem, "description": "The request is malformed, or this service keeps nothing"},

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 import anyio
@@ -87,7 +87,7 @@ class _Accepted:
     filters: Filters
     owner: str | None
     door: Door
-    begins_conversation: bool
+    begins_conversation: bool = False
 
 
 class Desk:
@@ -103,7 +103,7 @@ class Desk:
         tracing: Tracing | None = None,
     ) -> None:
         self.settings = settings
-        self.admission = Admission(settings)
+        self.admission = Admission(settings.max_concurrent, settings.max_queued, settings.queue_seconds)
         self._bot = bot
         self._journal = journal
         self._recorded = recorded
@@ -134,7 +134,7 @@ class Desk:
         Setting `stopped` ends the wait for a turn, and the work at its next step. `begins_conversation`: an answer outside of a
         conversation becomes the first one of its own, where this service keeps any.
         """
-        accepted = await self._accept(body, owner, door, begins_conversation=begins_conversation)
+        accepted = replace(await self._accept(body, owner, door), begins_conversation=begins_conversation)
         stopped = stopped or Leaving()
         watcher = self.deadline(stopped)
         async with self.admission.turn(stopped):
@@ -165,16 +165,10 @@ class Desk:
         """What ends work that takes longer than an answer may, or that nobody waits for."""
         return _Deadline(self.settings.answer_seconds, stopped)
 
-    async def _accept(
-        self, body: schemas.QuestionIn, owner: str | None, door: Door, *, begins_conversation: bool = False
-    ) -> _Accepted:
-        return await anyio.to_thread.run_sync(
-            lambda: self._accept_now(body, owner, door, begins_conversation=begins_conversation)
-        )
+    async def _accept(self, body: schemas.QuestionIn, owner: str | None, door: Door) -> _Accepted:
+        return await anyio.to_thread.run_sync(lambda: self._accept_now(body, owner, door))
 
-    def _accept_now(
-        self, body: schemas.QuestionIn, owner: str | None, door: Door, *, begins_conversation: bool
-    ) -> _Accepted:
+    def _accept_now(self, body: schemas.QuestionIn, owner: str | None, door: Door) -> _Accepted:
         clean_question(body.question)
         self.bot.check_mode(body.mode)
         filters = self.bot.check_filters(body.filters.to_filters())
@@ -185,7 +179,7 @@ class Desk:
                     "history: expected none beside conversation_id, which has its own; got both; leave one out"
                 )
             history = tuple(self._kept_journal().turns_of(body.conversation_id, owner))
-        return _Accepted(body, history, filters, owner, door, begins_conversation)
+        return _Accepted(body, history, filters, owner, door)
 
     def _kept_journal(self) -> Journal:
         if self._journal is None:

@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
-from briefbot.api.routes import PROBLEMS, BoundedRoute
+from briefbot.api.routes import make_router
 from briefbot.api.schemas import AnswerOut, In
 from briefbot.catalogue import china_today
 from briefbot.docx_export import write_docx
@@ -71,7 +71,7 @@ class ExportIn(In):
         return value
 
 
-exports = APIRouter(prefix="/v1", responses=PROBLEMS, route_class=BoundedRoute)
+exports = make_router()
 
 WantedFormat = Annotated[Format, Path(alias="format", description="The format of the file", examples=["markdown"])]
 

@@ -55,23 +55,21 @@ DEEPEST_JSON = 64
 _JSON_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 """A string, or all that follows where it does not end: looked at once, however long."""
 
-_OPENING, _CLOSING = b"[{", b"]}"
-
 
 def check_depth(body: bytes) -> None:
     """Raise `UsageError` for JSON that nests more deeply than what reads it should follow; what is no JSON passes."""
-    if sum(body.count(bytes([bracket])) for bracket in _OPENING) <= DEEPEST_JSON:
+    if body.count(b"[") + body.count(b"{") <= DEEPEST_JSON:
         return
     depth = 0
     for character in _JSON_STRING.sub(b"", body):
-        if character in _OPENING:
+        if character in b"[{":
             depth += 1
             if depth > DEEPEST_JSON:
                 raise UsageError(
                     f"body: expected JSON of at most {DEEPEST_JSON} levels; got more; send it less deeply nested",
                     expected=f"at most {DEEPEST_JSON} levels",
                 )
-        elif character in _CLOSING:
+        elif character in b"]}":
             depth -= 1
 
 
@@ -90,9 +88,14 @@ class BoundedRoute(APIRoute):
         return handle_bounded
 
 
+def make_router(**options: Any) -> APIRouter:
+    """A router for routes below /v1 that take a body: bounded, and answering with problems unless `options` say otherwise."""
+    return APIRouter(prefix="/v1", route_class=BoundedRoute, **{"responses": PROBLEMS, **options})
+
+
 ANY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "QUERY"]
 
-api = APIRouter(prefix="/v1", responses=PROBLEMS, route_class=BoundedRoute)
+api = make_router()
 health = APIRouter(tags=["health"])
 
 

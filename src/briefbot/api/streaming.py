@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from anyio.streams.memory import MemoryObjectReceiveStream
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from briefbot.api import schemas
 from briefbot.api.desk import Event
-from briefbot.api.routes import PROBLEMS, AtDesk, BoundedRoute, Owner, streaming_to
+from briefbot.api.routes import AtDesk, Owner, make_router, streaming_to
 
-stream = APIRouter(prefix="/v1", responses=PROBLEMS, route_class=BoundedRoute)
+stream = make_router()
 
 _EVENTS: dict[str, Any] = {
     "description": (

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Request
+from fastapi import Request
 
-from briefbot.api.routes import PROBLEMS, AtDesk, BoundedRoute, charge, stopped_with_client
+from briefbot.api.routes import AtDesk, charge, make_router, stopped_with_client
 from briefbot.api.suggestion_schemas import SuggestionOut, SuggestionsIn, SuggestionsOut
 from briefbot.suggesting import SuggestionRequest, check_request, suggest
 
-suggestions = APIRouter(prefix="/v1", responses=PROBLEMS, route_class=BoundedRoute)
+suggestions = make_router()
 
 
 @suggestions.post("/suggestions", tags=["answers"], summary="Suggest questions to go on with")

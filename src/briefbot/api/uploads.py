@@ -9,20 +9,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-import anyio
 from fastapi import APIRouter, Depends, File, Request, UploadFile
 from fastapi.concurrency import run_in_threadpool
 
 from briefbot.answering import Briefbot
+from briefbot.api.admission import Admission
 from briefbot.api.corpus_schemas import IngestReportOut
 from briefbot.api.routes import PROBLEMS, Bot
-from briefbot.errors import QueueFullError, StorageError, UsageError
+from briefbot.errors import StorageError, UsageError
 from briefbot.ingest.pipeline import Ingestor
 from briefbot.ingest.readers.formats import ARCHIVES, LARGEST_FILE_BYTES, READERS
 from briefbot.ingest.reports import IngestResult, report_as_json
 
 MOST_FILES = 20
 MOST_WAITING = 8
+"""Requests with files that may wait: one is taken in after the other, as two that send a file of one name must not mix, and the corpus
+has one writer anyway."""
+
 LARGEST_UPLOAD_BYTES = LARGEST_FILE_BYTES + 1_000_000
 """All files of one request together, with what the form itself takes."""
 
@@ -33,30 +36,9 @@ _UNSAFE = re.compile(r"[^\w.()（）《》 -]+")
 uploads = APIRouter(prefix="/v1")
 
 
-class UploadTurn:
-    """One request after the other: two that send a file of one name must not mix, and the corpus has one writer anyway.
-
-    Raises `QueueFullError` where too many wait.
-    """
-
-    def __init__(self) -> None:
-        self._lock = anyio.Lock()
-
-    async def __aenter__(self) -> None:
-        if self._lock.locked() and self._lock.statistics().tasks_waiting >= MOST_WAITING:
-            raise QueueFullError(
-                f"expected at most {MOST_WAITING} requests with files to wait; got as many already; try again in a minute",
-                retry_seconds=30,
-            )
-        await self._lock.acquire()
-
-    async def __aexit__(self, *_error: object) -> None:
-        self._lock.release()
-
-
-async def _get_turn(request: Request) -> UploadTurn:
-    turn: UploadTurn = request.app.state.upload_turn
-    return turn
+async def _get_admission(request: Request) -> Admission:
+    admission: Admission = request.app.state.upload_admission
+    return admission
 
 
 Files = Annotated[
@@ -72,7 +54,9 @@ Files = Annotated[
     max_body_size=LARGEST_UPLOAD_BYTES,
     responses=PROBLEMS,
 )
-async def post_documents(files: Files, bot: Bot, turn: Annotated[UploadTurn, Depends(_get_turn)]) -> IngestReportOut:
+async def post_documents(
+    files: Files, bot: Bot, admission: Annotated[Admission, Depends(_get_admission)]
+) -> IngestReportOut:
     """Take in files as `briefbot ingest` does; a file of a name that was sent before is a new version of it.
 
     The answer comes when all are taken in or refused, each with its reason.
@@ -83,7 +67,7 @@ async def post_documents(files: Files, bot: Bot, turn: Annotated[UploadTurn, Dep
     names = [make_name(file.filename or "") for file in files]
     if len(set(names)) < len(names):
         raise UsageError("files: expected names of their own; got two of one name; rename one")
-    async with turn:
+    async with admission.turn():
         for name, file in zip(names, files, strict=True):
             await run_in_threadpool(_keep, folder / name, file)
         results = await run_in_threadpool(_take_in, bot, [folder / name for name in names])
