@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 import sys
 import tempfile
 import time
@@ -27,6 +28,9 @@ MOST_SECONDS = 20.0
 """Longest a file may take, by the clock."""
 
 _START_SECONDS = 60.0
+
+_OUT_OF_TIME = int(getattr(signal, "SIGXCPU", 0))
+"""The signal that ends a child at the limit of `_limit_time`; none where the system knows no limits."""
 
 _DOCUMENT: TypeAdapter[Document] = TypeAdapter(Document)
 _FEED: TypeAdapter[Feed] = TypeAdapter(Feed)
@@ -75,13 +79,13 @@ class Sandbox:
             line = child.receive(self._seconds)
         except TimeoutError:
             self.close()
-            raise RefusedDocumentError(
-                f"{name}: expected a file that can be read in {self._seconds:g} seconds; got a longer one; divide or simplify it"
-            ) from None
+            raise self._too_long(name) from None
         except OSError:
             line = None
         if line is None:
             self.close()
+            if _OUT_OF_TIME and child.returncode == -_OUT_OF_TIME:  # the system's clock came before ours
+                raise self._too_long(name)
             raise RefusedDocumentError(
                 f"{name}: expected a file that can be read with {self._memory >> 20} MiB in {self._seconds:g} seconds; "
                 "got one that ended its reader; divide or simplify it"
@@ -90,6 +94,11 @@ class Sandbox:
         if "refused" in answer:
             raise RefusedDocumentError(str(answer["refused"]))
         return answer
+
+    def _too_long(self, name: str) -> RefusedDocumentError:
+        return RefusedDocumentError(
+            f"{name}: expected a file that can be read in {self._seconds:g} seconds; got a longer one; divide or simplify it"
+        )
 
     def _start(self) -> ChildProcess:
         if self._child is not None and self._child.returncode is None:

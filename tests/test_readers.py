@@ -7,6 +7,7 @@ import io
 import os
 import random
 import signal
+import sys
 import time
 import zipfile
 from collections.abc import Callable
@@ -34,6 +35,7 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfgen import canvas
 
+from briefbot.child import ChildProcess
 from briefbot.errors import RefusedDocumentError
 from briefbot.models import Document
 
@@ -279,6 +281,21 @@ def test_a_reader_that_hangs_or_dies_is_replaced_and_only_its_file_refused(tmp_p
         while steady._child.returncode is None:
             time.sleep(0.01)
         assert steady.read(path).title == ENGLISH_TITLE
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of a process are the system's")
+def test_a_file_that_takes_too_long_is_refused_for_that_also_where_we_look_up_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "slow.html"
+    path.write_text(f"<p {' '.join(f'a{number}=b' for number in range(380_000))}>The ferry leaves at noon.</p>")
+    punctual = ChildProcess.receive
+    monkeypatch.setattr(ChildProcess, "receive", lambda child, timeout: punctual(child, timeout + 60))
+    with (
+        closing(Sandbox(seconds=1)) as hurried,
+        pytest.raises(RefusedDocumentError, match="read in 1 seconds; got a longer one"),
+    ):
+        hurried.read(path)
 
 
 def test_damaged_files_of_every_format_are_read_or_refused_and_nothing_else(tmp_path: Path, sandbox: Sandbox) -> None:
