@@ -336,6 +336,25 @@ def claims(
     print(json.dumps(asdict(figures)) if as_json else render_claims(figures))
 
 
+@eval_app.command("exchanges")
+def exchanges(
+    count: Annotated[int, typer.Option(min=1, help="Sentences to change.")] = 200,
+    seed: Annotated[int, typer.Option(help="Another seed changes other sentences.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how often the check of claims calls a sentence supported whose date or number was exchanged for a neighbour's."""
+    from dataclasses import asdict
+
+    from briefbot.eval.exchanges import load_plain_claims, make_exchanges, measure_exchanges, render_exchanges
+
+    from briefbot.opening import opened_bot
+
+    plain = load_plain_claims()
+    with opened_bot() as bot:
+        figures = measure_exchanges(bot, make_exchanges(bot, count, seed=seed), plain)
+    print(json.dumps(asdict(figures)) if as_json else render_exchanges(figures))
+
+
 @eval_app.command("throughput")
 def throughput(
     dataset: Annotated[Path, typer.Option(help="A dataset in BEIR's format.")],

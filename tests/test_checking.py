@@ -10,6 +10,7 @@ from dataclasses import replace
 import httpx
 import pytest
 from briefbot.eval.claims import CLAIMS_FILE, Claim, load_claims, measure_claims, render_claims, score_claims
+from briefbot.eval.exchanges import load_plain_claims, make_exchanges, measure_exchanges, render_exchanges
 from test_composition import make_document, make_evidence
 
 from briefbot.answering import GLOSSARY_FILE, Briefbot
@@ -54,6 +55,81 @@ def test_a_claim_with_another_number_is_contradicted_and_the_right_one_is_named(
 def test_a_claim_with_a_number_nobody_states_is_never_supported(bot: Briefbot) -> None:
     for claim in ("SAMR fined Alibaba 77 times in 2021.", "市场监管总局2021年对阿里巴巴罚款77次。"):
         assert bot.check(claim).verdict != "supported"
+
+
+@pytest.mark.parametrize(
+    ("claim", "kind", "stated", "found"),
+    [
+        ("The Data Security Law took effect on 1 November 2021.", "date", "1 November 2021", "1 September 2021"),
+        ("The Data Security Law took effect on 10 June 2021.", "date", "10 June 2021", "1 September 2021"),
+        ("个人信息保护法自2021年8月20日起施行。", "date", "2021年8月20日", "2021年11月1日"),
+        ("SAMR fined Alibaba RMB 455.712 billion on 10 April 2021.", "number", "455.712 billion", "18.228 billion"),
+        ("The Meituan fine equalled 4 percent of its 2020 sales in China.", "number", "4", "3"),
+        ("国家网信办对阿里巴巴罚款182.28亿元。", "actor", "国家互联网信息办公室", "国家市场监督管理总局"),
+    ],
+)  # fmt: skip
+def test_a_value_or_body_of_something_else_does_not_bear_a_claim_out(
+    bot: Briefbot, claim: str, kind: str, stated: str, found: str
+) -> None:
+    check = bot.check(claim)
+    assert check.verdict == "contradicted", check
+    (difference,) = (item for item in check.differences if item.kind == kind)
+    assert (difference.stated, difference.found) == (stated, found)
+    assert found in check.citations[difference.citation - 1].quote or kind == "actor"
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "SAMR fined Alibaba RMB 18.2 billion.",
+        "Alibaba was fined RMB 18.228bn.",
+        "SAMR fined Alibaba on 2021-04-10.",
+        "The 2024 Negative List took effect on 1 November 2024.",
+        "SAMR fined Alibaba RMB 18.228 billion [1].",
+        "阿里巴巴被罚182亿元。",
+    ],
+)
+def test_other_ways_of_writing_a_value_are_the_same_value(bot: Briefbot, claim: str) -> None:
+    check = bot.check(claim)
+    assert check.verdict == "supported", check
+    assert check.claim == claim.replace(" [1]", "")
+
+
+@pytest.mark.parametrize("claim", ["Didi was never fined.", "SAMR did not fine Alibaba in April 2021."])
+def test_a_claim_that_denies_what_the_sources_say_is_not_supported(bot: Briefbot, claim: str) -> None:
+    check = bot.check(claim)
+    assert check.verdict != "supported"
+    assert check.likelihoods["supported"] == 0.0
+
+
+def test_sentences_of_the_corpus_are_supported_and_others_values_in_them_are_not(bot: Briefbot) -> None:
+    exchanges = make_exchanges(bot, 60, seed=2)
+    assert exchanges == make_exchanges(bot, 60, seed=2)
+    assert {item.kind for item in exchanges} == {"number", "date"}
+    assert all(item.changed != item.sentence for item in exchanges)
+    plain = [item for item in load_plain_claims() if item.is_true]
+    figures = measure_exchanges(bot, exchanges, plain)
+    assert figures.unchanged is not None
+    assert figures.unchanged.mean >= 0.95
+    assert figures.number is not None
+    assert figures.number.mean <= 0.15
+    assert figures.date is not None
+    assert figures.date.mean <= 0.05
+    assert figures.plain_true is not None
+    assert figures.plain_true.mean >= 0.9
+    assert figures.plain_false is None
+    assert "with another date" in render_exchanges(figures)
+
+
+def test_a_verdict_is_the_likeliest_one(bot: Briefbot) -> None:
+    for claim in load_claims(split="dev")[:30]:
+        check = bot.check(claim.claim)
+        assert check.likelihoods[check.verdict] == max(check.likelihoods.values())
+
+
+def test_a_question_is_no_claim(bot: Briefbot) -> None:
+    with pytest.raises(UsageError, match=r"claim: expected a statement; got a question"):
+        bot.check("Who fined Alibaba?")
 
 
 def test_a_claim_of_another_field_is_not_found_and_cites_nothing(bot: Briefbot) -> None:
@@ -248,6 +324,13 @@ def test_a_number_the_question_takes_for_granted_is_set_right(bot: Briefbot) -> 
     assert "“18.228 billion”" in notice.message
     right = bot.ask("Why did SAMR fine Alibaba RMB 18.228 billion in April 2021?")
     assert "premise_differs" not in {item.kind for item in right.notices}
+
+
+def test_a_number_that_limits_what_is_asked_for_and_a_body_that_is_quoted_are_not_set_right(bot: Briefbot) -> None:
+    for question in ("List all fines above RMB 1 billion.", "Was Huawei invited to the February 2025 symposium?"):
+        assert "premise_differs" not in {item.kind for item in bot.ask(question).notices}, question
+    (notice,) = (item for item in bot.ask("Why was Didi fined by SAMR?").notices if item.kind == "premise_differs")
+    assert "Cyberspace Administration of China" in notice.message
 
 
 def test_a_question_about_a_time_after_the_corpus_is_told_where_it_ends(bot: Briefbot) -> None:

@@ -35,6 +35,15 @@ GLOSSARY = load_glossary(GLOSSARY_FILE)
         ("in mid-2021", "2021-05-01", "2021-08-31"),
         ("at the end of 2020", "2020-11-01", "2020-12-31"),
         ("2020年底", "2020-11-01", "2020-12-31"),
+        ("2021年中的会议", "2021-05-01", "2021-08-31"),
+        ("2021年年中发生了什么", "2021-05-01", "2021-08-31"),
+        ("2022年中央经济工作会议说了什么？", "2022-01-01", "2022-12-31"),
+        ("2025年中国实际使用外资是多少？", "2025-01-01", "2025-12-31"),
+        ("2021年初步认定", "2021-01-01", "2021-12-31"),
+        ("in the 2020s", "2020-01-01", "2029-12-31"),
+        ("between March and May 2022", "2022-03-01", "2022-05-31"),
+        ("from March to May 2022", "2022-03-01", "2022-05-31"),
+        ("from 2020 to 2022", "2020-01-01", "2022-12-31"),
         ("2021年下半年", "2021-07-01", "2021-12-31"),
         ("the first half of 2023", "2023-01-01", "2023-06-30"),
         ("Q3 2021", "2021-07-01", "2021-09-30"),
@@ -129,6 +138,13 @@ def turns(*texts: str) -> list[Turn]:
 )
 def test_a_follow_up_is_made_standalone(history: tuple[str, ...], question: str, expected: str | None) -> None:
     assert make_standalone(question, turns(*history), GLOSSARY) == (expected or question)
+
+
+def test_a_message_longer_than_a_question_is_leant_on_by_its_end_and_refuses_nothing() -> None:
+    long = f"{'Tell me more. ' * 300}How much was Didi fined?"
+    assert "Didi" in make_standalone("And when was it fined?", turns(long), GLOSSARY)
+    assert make_standalone("When did the PIPL take effect?", turns(long), GLOSSARY) == "When did the PIPL take effect?"
+    assert make_standalone("And when?", turns("\x07", "—"), GLOSSARY) == "And when?"
 
 
 def test_a_pronoun_brings_the_earlier_question_and_the_names_of_its_answer() -> None:

@@ -43,7 +43,7 @@ from briefbot.models import (
     Turn,
 )
 from briefbot.notices import find_notices, title_in
-from briefbot.query import clean_question, make_query
+from briefbot.query import clean_claim, make_query
 from briefbot.question_kinds import asks_for_judgement
 from briefbot.reranking import open_reranker
 from briefbot.retrieval import RetrievalParts, Retriever
@@ -260,10 +260,13 @@ class Briefbot:
         return replace(answer, history=tuple(history), settings={**self._depends_on, **writer})
 
     def check(self, claim: str, *, as_of: dt.date | str | None = None, filters: Filters | None = None) -> Check:
-        """Check a claim against the corpus, with the words for or against it; raises `UsageError` for a malformed request."""
+        """Check a claim against the corpus, with the words for or against it; raises `UsageError` for a malformed request.
+
+        Marks like [1], as answers carry them, are no part of a claim; a question is none.
+        """
         started = time.perf_counter()
         query = make_query(
-            clean_question(claim, "claim"),
+            clean_claim(claim),
             as_of=parse_date(as_of),
             filters=self.check_filters(filters),
             glossary=self.glossary,

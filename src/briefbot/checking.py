@@ -1,23 +1,24 @@
 """Checking a claim against the corpus: supported, contradicted, partly supported or not found, with the words that say so.
 
-The claim is laid beside the sentences nearest to it. What they have and have not in common (numbers with what they count, dates,
-names, words, legal status) makes the signs of a multinomial logistic score, fitted to the development half of the claims in
-`eval/pairs`; `briefbot eval claims` measures it on the other half. A claim with a number, a date or a name that the nearest
-sentences do not hold is never called supported, whatever the score says.
+The claim is laid beside the sentences nearest to it. Each number and date is borne out by a sentence that speaks of the same matter, or
+has another one in its place (`briefbot.bearing`); so is each body that the claim names. That and what claim and sentences have in common
+(words, names, legal status, denial) makes the signs of a multinomial logistic score; `briefbot eval claims` measures it on claims held
+back. A claim with a value or a name that is not borne out, or that denies what its closest sentence says, is never called supported, and
+none is called contradicted where no source says otherwise, whatever the score says.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from briefbot.bearing import JOINED, Bearing, find_bearings, part_around
 from briefbot.glossary import Glossary, GlossaryEntry
 from briefbot.legal_terms import translate_terms
 from briefbot.models import Authority, DifferenceKind, Document, Evidence, Language, Status, Verdict
-from briefbot.polarity import content_units, denials_in, denied_alone, modalities_in, opposed_directions
-from briefbot.quantities import Quantity, find_dates, find_quantities, missing_dates
+from briefbot.polarity import content_units, denials_in, denied_alone, opposed_directions
 from briefbot.roles import ACTORS
 from briefbot.support import split_clauses
 from briefbot.terms import fold, is_chinese
@@ -39,6 +40,12 @@ SENTENCES_AROUND = 10
 MOST_SHOWN = 4
 """Sentences that are shown with a verdict."""
 
+LEAST_ALIKE = 0.5
+"""Part of a claim's words that a sentence must hold for its denials and orders to speak against the claim."""
+
+WHOLLY = 0.9
+"""Part of a claim's words from which on a sentence that bears out all its values holds the whole claim, however much it joins."""
+
 LEAST_CLAUSE = 0.45
 """Part of a clause's words that a sentence with its headings must hold to bear on that clause."""
 
@@ -48,19 +55,12 @@ _AUTHORITIES: tuple[Authority, ...] = (
 )  # fmt: skip
 """Authorities from high to low."""
 
-_JOINED = re.compile(
-    r"\band\b|\bbut\b|\bthen\b|，(?:并|另|也|同时|随后|还|且|又|而)|并(?:且|一并)|同时|；", re.IGNORECASE
-)
 _CLAIMS_FORCE = re.compile(
     r"\b(?:in force|took effect|takes effect|now law|binding|became law|is law|valid|entered into force|applies today)\b"
     r"|有效|生效|施行|已成为法律|具有约束力",
     re.IGNORECASE,
 )
 _WITHOUT_FORCE: frozenset[Status] = frozenset(("draft", "superseded", "repealed", "expired", "not_yet_in_force"))
-_COUNTED = re.compile(r"[^\w]*([\u4e00-\u9fff]{1,8})")
-_LENGTHS_OF_TIME = frozenset(("minutes", "hours", "days", "working days", "weeks", "months", "years"))
-_PARTS = frozenset(("share", "percent"))
-_WORDS_COUNTED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +97,14 @@ def check_claim(
     compared = list(evidence[:SENTENCES_COMPARED])
     if not compared:
         return Finding("not_found", {"not_found": 1.0}, (), ())
-    contrasts = find_contrasts(claim, compared, statuses, glossary)
-    signs = signs_of_claim(claim, evidence, contrasts, glossary)
-    likelihoods = _weigh(signs)
-    barred = {"supported"} if _is_unborne(signs, contrasts) else set()
-    if not _is_opposed(claim, compared, contrasts):
+    bearings = find_bearings(claim, compared, glossary)
+    contrasts = find_contrasts(claim, compared, bearings, statuses, glossary)
+    signs = signs_of_claim(claim, evidence, bearings, contrasts, glossary)
+    barred: set[Verdict] = {"supported"} if _is_unborne(signs, contrasts) else set()
+    if not contrasts and not signs["opposed"] and not signs["denied"]:
         barred.add("contradicted")
-    verdict = max((name for name in likelihoods if name not in barred), key=lambda name: likelihoods[name])
+    likelihoods = _weigh(signs, barred)
+    verdict = max(likelihoods, key=lambda name: likelihoods[name])
     rows = _rows_shown(claim, compared, contrasts, glossary) if verdict != "not_found" else []
     rows.sort(key=lambda row: (_AUTHORITIES.index(documents[compared[row].passage.document_id].authority), row))
     shown = tuple(compared[row] for row in rows)
@@ -112,93 +113,119 @@ def check_claim(
 
 
 def signs_of_claim(
-    claim: str, evidence: Sequence[Evidence], contrasts: Sequence[Contrast], glossary: Glossary
+    claim: str,
+    evidence: Sequence[Evidence],
+    bearings: Sequence[Bearing],
+    contrasts: Sequence[Contrast],
+    glossary: Glossary,
 ) -> dict[str, float]:
     """What speaks for one verdict or another, by name; every sign is there for every claim."""
     compared = evidence[:SENTENCES_COMPARED]
-    texts = [item.sentence.text for item in compared]
-    around = [*texts, *(item.passage.context for item in compared)]
-    closest = [text for item in compared[:SENTENCES_DIFFERING] for text in (item.sentence.text, item.passage.context)]
+    around = [text for item in compared for text in (item.sentence.text, item.passage.context)]
     named, known = names_in(claim, glossary), names_in(" ".join(around), glossary)
     similarities = sorted((item.similarity for item in evidence), reverse=True)
-    agreeing = differing = unknown = 0
-    for quantity in find_quantities(claim):
-        if quantity.unit == "article":
-            continue
-        if any(quantity.agrees(other) for text in texts for other in find_quantities(text)):
-            agreeing += 1
-        elif any(_same_measure(claim, quantity, text, other) for text in texts for other in find_quantities(text)):
-            differing += 1
-        else:
-            unknown += 1
-    kinds = {item.kind for item in contrasts}
     mean = sum(similarities[:SENTENCES_AROUND]) / len(similarities[:SENTENCES_AROUND])
+    numbers = [item for item in bearings if item.kind == "number"]
+    dates = [item for item in bearings if item.kind == "date"]
+    held = _held(claim, compared, bearings, glossary)
+    closest = _find_closest(claim, compared, bearings, glossary)
     return {
-        "joined": float(bool(_JOINED.search(claim))),
+        "joined": float(held < WHOLLY and bool(JOINED.search(claim))),
         "stands_out": similarities[0] - mean,
+        "held": held,
         "least_clause": min(_share_of(clause, compared, glossary) for clause in split_clauses(claim)),
-        "numbers_agree": float(min(2, agreeing)),
-        "numbers_differ": float(min(1, differing)),
-        "numbers_unknown": float(min(1, unknown)),
-        "dates_missing": float(min(1, len(missing_dates(claim, closest)))),
+        "numbers_agree": float(min(2, sum(bool(item.bearers) for item in numbers))),
+        "numbers_differ": float(any(item.rival for item in numbers)),
+        "numbers_unknown": float(any(not item.bearers and not item.rival for item in numbers)),
+        "dates_agree": float(min(2, sum(bool(item.bearers) for item in dates))),
+        "dates_differ": float(any(item.rival for item in dates)),
+        "dates_unknown": float(any(not item.bearers and not item.rival for item in dates)),
         "names": float(min(3, len(named))),
         "names_missing": float(min(2, sum(id_ not in known for id_ in named))),
         "strange": float(bool(find_strange(claim, around, named.values()))),
         "denies": float(bool(denials_in(claim))),
-        "status_differs": float("status" in kinds),
+        "status_differs": float(any(item.kind == "status" for item in contrasts)),
+        "actor_differs": float(any(item.kind == "actor" for item in contrasts)),
+        "opposed": float(_is_opposed(claim, closest)),
+        "denied": float(is_chinese(claim) == is_chinese(closest) and bool(denied_alone(claim, closest))),
     }
 
 
 def find_contrasts(
-    claim: str, compared: Sequence[Evidence], statuses: Mapping[str, Status], glossary: Glossary
+    claim: str,
+    compared: Sequence[Evidence],
+    bearings: Sequence[Bearing],
+    statuses: Mapping[str, Status],
+    glossary: Glossary,
 ) -> list[Contrast]:
-    """The values of a claim that the sentences compared do not hold, with what the nearest of them have in their place."""
-    texts = [item.sentence.text for item in compared]
-    found: list[Contrast] = []
-    for quantity in find_quantities(claim):
-        if any(quantity.agrees(other) for text in texts for other in find_quantities(text)):
-            continue
-        for row, text in enumerate(texts[:SENTENCES_DIFFERING]):
-            other = next((each for each in find_quantities(text) if _same_measure(claim, quantity, text, each)), None)
-            if other:
-                stated = claim[quantity.start : quantity.end]
-                found.append(Contrast("number", stated, text[other.start : other.end], compared[row]))
-                break
-    nearest = compared[:SENTENCES_DIFFERING]
-    for day in missing_dates(claim, [*texts[: len(nearest)], *(item.passage.context for item in nearest)]):
-        for row, text in enumerate(texts[:SENTENCES_DIFFERING]):
-            dates = find_dates(text)
-            if dates:
-                stated = claim[day.start : day.end]
-                found.append(Contrast("date", stated, text[dates[0].start : dates[0].end], compared[row]))
-                break
-    found += _find_actors(claim, compared, glossary)
+    """What a claim states otherwise than the sentences compared: values, bodies, and force."""
+    found = [
+        Contrast(item.kind, claim[item.value.start : item.value.end], item.instead, item.rival)
+        for item in bearings
+        if item.rival
+    ]
+    found += _find_actors(claim, compared, bearings, glossary)
     if _CLAIMS_FORCE.search(claim):
         status = statuses.get(compared[0].passage.document_id)
-        if status in _WITHOUT_FORCE:
+        if status in _WITHOUT_FORCE and not _CLAIMS_FORCE.search(compared[0].sentence.text):
             match = _CLAIMS_FORCE.search(claim)
             found.append(Contrast("status", match[0] if match else "", status.replace("_", " "), compared[0]))
     return found
 
 
-def _find_actors(claim: str, compared: Sequence[Evidence], glossary: Glossary) -> list[Contrast]:
-    """Bodies that a claim names and the sentences nearest to it do not, with those of their kind in the nearest one."""
-    nearest = names_in(compared[0].sentence.text, glossary)
-    around = [f"{item.passage.context} {item.sentence.text}" for item in compared[:SENTENCES_NEAREST]]
-    known = names_in(" ".join(around), glossary)
+def _find_actors(
+    claim: str, compared: Sequence[Evidence], bearings: Sequence[Bearing], glossary: Glossary
+) -> list[Contrast]:
+    """Bodies that a claim names and the sentences that bear it out do not, with those of their kind in the closest of them."""
     language: Language = "zh" if is_chinese(claim) else "en"
     stated = names_in(claim, glossary)
+    bearing = [item for item in bearings if item.bearers]
     found = []
     for id_, entry in stated.items():
-        instead = [
-            other
-            for other in nearest.values()
-            if other.kind == entry.kind and other.id not in stated and not _is_part_of(entry, other)
+        if entry.kind not in ACTORS:
+            continue
+        beside = [item for item in bearing if _stand_together(claim, entry, item, bearing)]
+        near = _bearing_most(compared, beside) if beside else list(compared[:SENTENCES_NEAREST])
+        others = [
+            [
+                other
+                for other in names_in(item.sentence.text, glossary).values()
+                if other.kind == entry.kind and other.id not in stated and not _is_part_of(entry, other)
+            ]
+            for item in near
         ]
-        if entry.kind in ACTORS and id_ not in known and instead:
-            names = ", ".join(other.names(language)[0] for other in instead[:3])
-            found.append(Contrast("actor", entry.names(language)[0], names, compared[0]))
+        row = next((row for row, other in enumerate(others) if other and (beside or not row)), None)
+        is_named = any(
+            id_ in names_in(item.sentence.text, glossary)
+            or (not (beside and other) and id_ in names_in(item.passage.context, glossary))
+            for item, other in zip(near, others, strict=True)
+        )
+        if (
+            row is not None
+            and not is_named
+            and (not beside or _shares_of(claim, [near[row]], glossary)[0] >= LEAST_ALIKE)
+        ):
+            names = ", ".join(other.names(language)[0] for other in others[row][:3])
+            found.append(Contrast("actor", entry.names(language)[0], names, near[row]))
     return found
+
+
+def _stand_together(claim: str, entry: GlossaryEntry, bearing: Bearing, bearings: Sequence[Bearing]) -> bool:
+    """Whether a name stands in the part of a claim that holds a value; in a claim that it opens it goes with every part."""
+    start, end = part_around(claim, bearing.value.start)
+    part = fold(claim[start:end])
+    return any(fold(name) in part for name in (*entry.en, *entry.zh)) or not any(
+        any(fold(name) in fold(claim[slice(*part_around(claim, item.value.start))]) for name in (*entry.en, *entry.zh))
+        for item in bearings
+    )
+
+
+def _bearing_most(compared: Sequence[Evidence], bearings: Sequence[Bearing]) -> list[Evidence]:
+    """The sentences that bear out most of some values, the closest to the first of them first."""
+    counts = {item: sum(item in bearing.bearers for bearing in bearings) for item in compared}
+    most = max(counts.values(), default=0)
+    order = [*bearings[0].bearers, *compared] if bearings else list(compared)
+    return [item for item in dict.fromkeys(order) if counts[item] == most]
 
 
 def _is_part_of(entry: GlossaryEntry, other: GlossaryEntry) -> bool:
@@ -206,32 +233,15 @@ def _is_part_of(entry: GlossaryEntry, other: GlossaryEntry) -> bool:
     return any(fold(short) in fold(long) or fold(long) in fold(short) for short in entry.en for long in other.en)
 
 
-def _same_measure(claim: str, quantity: Quantity, text: str, other: Quantity) -> bool:
-    """Whether two quantities measure the same thing as far as their units, or the words they count, can tell."""
-    if quantity.unit or other.unit:
-        units = {quantity.unit, other.unit}
-        return len(units) == 1 or units <= _LENGTHS_OF_TIME or units <= _PARTS
-    return bool(_counted(claim, quantity, is_chinese(text)) & _counted(text, other, is_chinese(text)))
-
-
-def _counted(text: str, quantity: Quantity, in_chinese: bool) -> set[str]:
-    """The words after a number, which say what it counts, in the language asked for; pairs of characters in Chinese."""
-    after = text[quantity.end : quantity.end + 40]
-    if is_chinese(text):
-        match = _COUNTED.match(after)
-        words = match[1] if match else ""
-    else:
-        words = " ".join(re.findall(r"[A-Za-z][A-Za-z-]+", after)[:_WORDS_COUNTED])
-    if is_chinese(text) != in_chinese:
-        words = translate_terms(words, "zh" if is_chinese(text) else "en")
-    if in_chinese:
-        return {words[at : at + 2] for at in range(len(words) - 1)}
-    return set(content_units(words))
-
-
 def _share_of(clause: str, compared: Sequence[Evidence], glossary: Glossary) -> float:
     """The largest share of a clause's words, names made one, that a sentence with its headings holds."""
     return max(_shares_of(clause, compared, glossary))
+
+
+def _held(claim: str, compared: Sequence[Evidence], bearings: Sequence[Bearing], glossary: Glossary) -> float:
+    """The largest share of a claim's words that a sentence holds with its headings that bears out all its values; 0 without one."""
+    shares = zip(compared, _shares_of(claim, compared, glossary), strict=True)
+    return max((share for item, share in shares if all(item in bearing.bearers for bearing in bearings)), default=0.0)
 
 
 def _shares_of(clause: str, compared: Sequence[Evidence], glossary: Glossary) -> list[float]:
@@ -248,21 +258,22 @@ def _shares_of(clause: str, compared: Sequence[Evidence], glossary: Glossary) ->
 
 def _is_unborne(signs: Mapping[str, float], contrasts: Sequence[Contrast]) -> bool:
     """Whether a claim holds a value or a name that the sentences compared do not."""
-    missing = ("numbers_differ", "numbers_unknown", "dates_missing", "names_missing", "strange")
+    missing = ("numbers_unknown", "dates_unknown", "names_missing", "strange", "denied")
     return bool(contrasts) or any(signs[name] for name in missing)
 
 
-def _is_opposed(claim: str, compared: Sequence[Evidence], contrasts: Sequence[Contrast]) -> bool:
-    """Whether a source has another value, body or status, or a nearest sentence denies, orders or moves otherwise than the claim."""
-    return bool(contrasts) or any(_pulls_apart(claim, item.sentence.text) for item in compared[:SENTENCES_NEAREST])
+def _find_closest(claim: str, compared: Sequence[Evidence], bearings: Sequence[Bearing], glossary: Glossary) -> str:
+    """The sentence that bears out most of a claim's values and then holds most of its words; empty where it holds few."""
+    near = _bearing_most(compared, [item for item in bearings if item.bearers])
+    shares = _shares_of(claim, near, glossary)
+    share, _, text = max((share, item.similarity, item.sentence.text) for share, item in zip(shares, near, strict=True))
+    return text if share >= LEAST_ALIKE else ""
 
 
-def _pulls_apart(claim: str, text: str) -> bool:
-    return bool(
-        denied_alone(claim, text)
-        or denied_alone(text, claim)
-        or modalities_in(claim) != modalities_in(text)
-        or opposed_directions(claim, text)
+def _is_opposed(claim: str, text: str) -> bool:
+    """Whether a sentence says the opposite of a claim, or denies what the claim says."""
+    return bool(opposed_directions(claim, text)) or (
+        is_chinese(claim) == is_chinese(text) and bool(denied_alone(text, claim))
     )
 
 
@@ -278,38 +289,45 @@ def _rows_shown(
     return list(dict.fromkeys(rows))[:MOST_SHOWN]
 
 
-def _weigh(signs: Mapping[str, float]) -> dict[Verdict, float]:
-    """The likelihood of each verdict, by the fitted weights."""
+def _weigh(signs: Mapping[str, float], barred: Collection[Verdict]) -> dict[Verdict, float]:
+    """The likelihood of each verdict, by the fitted weights; 0 for those that are barred."""
     logits = {
         verdict: INTERCEPTS[verdict] + sum(weights[name] * value for name, value in signs.items())
         for verdict, weights in WEIGHTS.items()
+        if verdict not in barred
     }
     highest = max(logits.values())
     powers = {verdict: math.exp(logit - highest) for verdict, logit in logits.items()}
-    return {verdict: power / sum(powers.values()) for verdict, power in powers.items()}
+    return {verdict: powers.get(verdict, 0.0) / sum(powers.values()) for verdict in WEIGHTS}
 
 
-INTERCEPTS: Mapping[Verdict, float] = {"supported": 0.07, "contradicted": 0.25, "partly": -0.51, "not_found": 0.19}
+INTERCEPTS: Mapping[Verdict, float] = {"supported": 0.40, "contradicted": 0.06, "partly": -0.79, "not_found": 0.34}
 WEIGHTS: Mapping[Verdict, Mapping[str, float]] = {
     "supported": {
-        "joined": -0.72, "stands_out": 1.45, "least_clause": 0.67, "numbers_agree": 0.76, "numbers_differ": -0.88,
-        "numbers_unknown": -0.76, "dates_missing": -0.99, "names": -0.13, "names_missing": -0.70, "strange": -0.37,
-        "denies": 0.74, "status_differs": -0.74,
+        "joined": -1.17, "stands_out": 0.16, "held": 1.12, "least_clause": 0.33, "numbers_agree": 1.06, "numbers_differ": -0.39,
+        "numbers_unknown": -0.52, "dates_agree": -0.16, "dates_differ": 0.11, "dates_unknown": -0.53, "names": -0.27,
+        "names_missing": -0.68, "strange": -0.47, "denies": 0.90, "status_differs": -0.54, "actor_differs": -0.60,
+        "opposed": -0.55, "denied": -0.10,
     },
     "contradicted": {
-        "joined": -0.95, "stands_out": 0.06, "least_clause": 0.38, "numbers_agree": -0.38, "numbers_differ": 0.91,
-        "numbers_unknown": -0.25, "dates_missing": -0.20, "names": -0.06, "names_missing": 0.41, "strange": -0.14,
-        "denies": 0.13, "status_differs": 1.74,
+        "joined": -0.63, "stands_out": 0.32, "held": -0.85, "least_clause": 0.81, "numbers_agree": -0.12, "numbers_differ": 0.81,
+        "numbers_unknown": -0.62, "dates_agree": 0.58, "dates_differ": 1.03, "dates_unknown": -0.49, "names": 0.04,
+        "names_missing": 0.33, "strange": -0.25, "denies": -0.14, "status_differs": 0.90, "actor_differs": 0.59, "opposed": 0.46,
+        "denied": 0.02,
     },
     "partly": {
-        "joined": 1.91, "stands_out": -0.09, "least_clause": -0.86, "numbers_agree": 0.17, "numbers_differ": -0.74,
-        "numbers_unknown": 0.16, "dates_missing": -0.08, "names": 0.21, "names_missing": 0.18, "strange": -1.11,
-        "denies": 0.15, "status_differs": -0.38,
+        "joined": 1.85, "stands_out": -0.03, "held": 0.44, "least_clause": -1.02, "numbers_agree": 0.04, "numbers_differ": -0.16,
+        "numbers_unknown": 0.05, "dates_agree": 0.05, "dates_differ": -0.44, "dates_unknown": 0.41, "names": 0.16,
+        "names_missing": 0.28, "strange": -0.75, "denies": 0.02, "status_differs": -0.15, "actor_differs": -0.28, "opposed": 0.41,
+        "denied": -0.38,
     },
     "not_found": {
-        "joined": -0.24, "stands_out": -1.42, "least_clause": -0.18, "numbers_agree": -0.54, "numbers_differ": 0.71,
-        "numbers_unknown": 0.86, "dates_missing": 1.27, "names": -0.02, "names_missing": 0.11, "strange": 1.63,
-        "denies": -1.02, "status_differs": -0.62,
+        "joined": -0.05, "stands_out": -0.46, "held": -0.71, "least_clause": -0.12, "numbers_agree": -0.99,
+        "numbers_differ": -0.26, "numbers_unknown": 1.09, "dates_agree": -0.47, "dates_differ": -0.70, "dates_unknown": 0.61,
+        "names": 0.07, "names_missing": 0.08, "strange": 1.47, "denies": -0.78, "status_differs": -0.21, "actor_differs": 0.29,
+        "opposed": -0.32, "denied": 0.46,
     },
 }  # fmt: skip
-"""In ten-fold cross-validation of the 115 development claims the macro-averaged F1 is .63."""
+"""Fitted to the 115 development claims, to sentences of the corpus and copies of them in which one value was exchanged for a
+neighbour's, and to plain claims written by hand (each of these a twentieth of the weight of a development claim). In ten-fold
+cross-validation the macro-averaged F1 of the development claims is .62."""

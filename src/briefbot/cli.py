@@ -148,9 +148,9 @@ def check(
 ) -> None:
     """Check a claim: supported, contradicted, partly supported or not found, with the words that bear on it."""
     from briefbot.answering import parse_date
-    from briefbot.query import clean_question
+    from briefbot.query import clean_claim
 
-    clean_question(claim, "claim")
+    clean_claim(claim)
     parse_date(as_of)
     filters = _read_filters(given)
     with opened_bot() as bot:

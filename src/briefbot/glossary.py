@@ -79,7 +79,7 @@ class Glossary:
         for language in ("en", "zh"):
             table = self._chinese if language == "zh" else self._english
             for name in self._find_chinese(unified) if language == "zh" else self._find_english(unified):
-                word = "x" + re.sub(r"[^a-z]", "", table[name][0].id)
+                word = unified_word(table[name][0])
                 flags = re.IGNORECASE if name != name.upper() or language == "zh" else re.NOFLAG
                 pattern = re.escape(name) if language == "zh" else rf"(?<!\w){re.escape(name)}(?:['’]s)?(?!\w)"
                 unified = re.sub(pattern, f" {word} ", unified, flags=flags)
@@ -115,6 +115,11 @@ class Glossary:
         other: Language = "en" if language == "zh" else "zh"
         entries = self.find(text, language)[:MOST_NAMES]
         return " ".join(entry.names(other)[0] for entry in entries if entry.names(other))
+
+
+def unified_word(entry: GlossaryEntry) -> str:
+    """The made-up word that `Glossary.unify` puts in place of an entry's names."""
+    return "x" + re.sub(r"[^a-z]", "", entry.id)
 
 
 def _english_key(name: str) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from briefbot.bearing import find_bearings
 from briefbot.catalogue import Catalogue
 from briefbot.checking import SENTENCES_COMPARED, find_contrasts
 from briefbot.composition import Composed
@@ -15,6 +17,16 @@ from briefbot.polarity import content_units
 from briefbot.quantities import find_dates, find_differing
 from briefbot.texts import AUTHORITIES, NOTICES, STATUSES
 from briefbot.verification import names_in
+
+_LIMIT = re.compile(
+    r"(?:\b(?:above|over|below|under|at least|at most|(?:more|less|fewer|greater|smaller|larger|higher|lower) than|exceed\w*|up to)"
+    r"|超过|不少于|不低于|高于|低于|少于|至少|至多|多于)\s*(?:rmb|usd|us\$|hk\$|\$|¥|人民币)?\s*$",
+    re.IGNORECASE,
+)
+_LIMIT_AFTER = re.compile(
+    r"\s*(?:yuan|percent|%|[个家起项元条])*\s*(?:or (?:more|less|above|below)|and (?:above|over)|以上|以下|以内)",
+    re.IGNORECASE,
+)
 
 SAME_MATTER = 0.6
 """Part of the words of the shorter of two sentences, numbers aside, that the other must hold to be about the same matter."""
@@ -70,14 +82,32 @@ def _about_premise(
     if talks_to_machine(query.question):
         return
     numbers = {(item.document.id, item.start): item.number for item in composed.citations}
-    for contrast in find_contrasts(query.standalone, evidence[:SENTENCES_COMPARED], statuses, glossary):
+    compared = evidence[:SENTENCES_COMPARED]
+    bearings = find_bearings(query.question, compared, glossary)
+    for contrast in find_contrasts(query.question, compared, bearings, statuses, glossary):
         id_ = contrast.evidence.passage.document_id
-        number = numbers.get((id_, contrast.evidence.sentence.start))
-        if contrast.kind in _PREMISES and number:
-            message = NOTICES["premise_differs"][query.language].format(
-                stated=contrast.stated, found=contrast.found, citation=number
-            )
-            yield Notice("premise_differs", message, id_)
+        cited = [item for item in composed.citations if item.document.id == id_]
+        number = numbers.get((id_, contrast.evidence.sentence.start)) or next(
+            (item.number for item in composed.citations if contrast.found in item.quote), None
+        )
+        is_limit = contrast.kind == "number" and _is_limit(query.question, contrast.stated)
+        is_named = contrast.kind == "actor" and any(_is_named(contrast.stated, item.quote, glossary) for item in cited)
+        if contrast.kind not in _PREMISES or not number or is_limit or is_named:
+            continue
+        message = NOTICES["premise_differs"][query.language].format(
+            stated=contrast.stated, found=contrast.found, citation=number
+        )
+        yield Notice("premise_differs", message, id_)
+
+
+def _is_named(name: str, quote: str, glossary: Glossary) -> bool:
+    return any(name in (*entry.en, *entry.zh) for entry in names_in(quote, glossary).values())
+
+
+def _is_limit(question: str, stated: str) -> bool:
+    """Whether a number in a question is one that what is asked for shall exceed or keep below, and so states nothing."""
+    at = question.find(stated)
+    return bool(_LIMIT.search(question[:at]) or _LIMIT_AFTER.match(question[at + len(stated) :]))
 
 
 def _about_conflicts(citations: Sequence[Citation], language: Language, glossary: Glossary) -> Iterator[Notice]:

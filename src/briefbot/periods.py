@@ -74,6 +74,11 @@ def _month_of(match: re.Match[str]) -> int:
     return int(word) if word.isdigit() else MONTH_NUMBERS[word]
 
 
+def _read_months(match: re.Match[str]) -> Period | None:
+    first, last = (MONTH_NUMBERS[match[name].strip(".")] for name in ("month", "until"))
+    return _months(int(match["year"]), first, last) if first <= last else None
+
+
 def _read_part(match: re.Match[str]) -> Period:
     return _months(int(match["year"]), *_PART_MONTHS[match["part"]])
 
@@ -98,12 +103,15 @@ _FORMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Period | None]], 
         (rf"\b{_ORDINAL} quarter (?:of )?{_YEAR}\b", lambda m: _read_nth(m, 3)),
         (rf"{_YEAR} ?年 ?(?P<nth>[上下])半年", lambda m: _read_nth(m, 6)),
         (rf"{_YEAR} ?年 ?第?(?P<nth>[一二三四1-4])季度?", lambda m: _read_nth(m, 3)),
-        (rf"{_YEAR} ?年?(?P<part>年初|年中|年末|年底)", _read_part),
+        (rf"{_YEAR} ?年(?P<part>年初|年中|年末|年底)", _read_part),
+        (rf"{_YEAR} ?(?P<part>年初(?![步次期审级中])|年中(?![^\W\d_])|年中(?=[的之以前后起至到和与就已才])|年末|年底)", _read_part),
+        (rf"\b{_MONTH} ?(?:and|to|until|through|-|–) ?{_MONTH.replace('month', 'until')},? {_YEAR}\b", _read_months),
         (rf"\b{_MONTH},? {_YEAR}\b", lambda m: _months(int(m["year"]), _month_of(m), _month_of(m))),
         (rf"{_YEAR} ?年 ?(?P<month>1[0-2]|0?[1-9]) ?月?(?:至|到|-|–)(?P<until>1[0-2]|0?[1-9]) ?月", lambda m: _months(int(m["year"]), int(m["month"]), int(m["until"]))),
         (rf"{_YEAR} ?年 ?(?P<month>1[0-2]|0?[1-9]) ?月(?:份)?", lambda m: _months(int(m["year"]), int(m["month"]), int(m["month"]))),
         (rf"{_YEAR} ?年?(?: to | ?[-–] ?|至|到){_YEAR.replace('year', 'until')}(?: ?年)?(?![\d-])", lambda m: Period(dt.date(int(m["year"]), 1, 1), dt.date(int(m["until"]), 12, 31))),
         (rf"{_YEAR} ?年(?!版)", lambda m: _months(int(m["year"]), 1, 12)),
+        (r"\b(?P<year>(?:19|20)\d0)s\b", lambda m: Period(dt.date(int(m["year"]), 1, 1), dt.date(int(m["year"]) + 9, 12, 31))),
         (rf"(?<![\d.,-]){_YEAR}(?![\d,]*\d)", lambda m: _months(int(m["year"]), 1, 12)),
     )
 )  # fmt: skip
@@ -115,6 +123,10 @@ _BEFORE_ZH = re.compile(r"^ ?(?:年)?(?:以前|之前|前)")
 _UNTIL_ZH = re.compile(r"^ ?(?:为止|止)")
 _SINCE_ZH = re.compile(r"^ ?(?:以来|起|以后|之后|后)")
 _AND = re.compile(r"^ ?(?:and|to|until|through|–|-|和|与|至|到) ?(?:the )?$")
+_RANGE = re.compile(
+    r"\w ?(?:\b(?:and|to|until|through)\b|[–至到]|(?<=[a-z\d年月]) ?- ?(?=[a-z]|(?:19|20)\d\d\b)) ?\w", re.IGNORECASE
+)
+"""What stands between the ends of a period that is named as a whole; no ISO day has it."""
 _RANGE_SIGNS = frozenset(("to", "until", "through", "–", "-", "至", "到"))
 _BETWEEN = re.compile(r"(?:between|from|从|自)(?: the)? ?$")
 _NAMED_EN = re.compile(
@@ -139,7 +151,7 @@ def find_period(text: str) -> Period | None:
         link = _AND.match(folded[first.end : second.start])
         if link and (link[0].strip() in _RANGE_SIGNS or _BETWEEN.search(folded[: first.start].lower())):
             return Period(first.period.first, second.period.last)
-    return _open_up(first, folded)
+    return first.period if _RANGE.search(folded[first.start : first.end]) else _open_up(first, folded)
 
 
 def find_days(text: str) -> list[Period]:

@@ -15,7 +15,7 @@ _HAN = re.compile(r"[\u3400-\u9fff]")
 _LATIN = re.compile(r"[a-z]")
 _STOP = re.compile(r"[，,；;。]")
 _FUNCTION_CHARS = frozenset("的了是在和与及或有被把对为以于而也都就要将会由从向到按照依这那其此之所并且则但还再")
-_FUNCTION_STEMS = frozenset(
+FUNCTION_STEMS = frozenset(
     (
         "a",
         "the",
@@ -42,13 +42,16 @@ _FUNCTION_STEMS = frozenset(
         "this",
         "them",
         "they",
+        "was",
+        "were",
+        "had",
     )
 )
 _SCOPE_CHARS, _SCOPE_HAN, _SCOPE_STEMS = 70, 8, 6
 _NEGATION = re.compile(
     r"\b(?:not(?! (?:exceed|less|more|fewer|later|only|least))|no(?!\.| (?:later|less|more|fewer|earlier|longer than|sooner|lower|higher) than)|never|without|cannot|nor|neither|none|nothing|nobody|denied|denies|fail(?:s|ed)? to|refus(?:e|es|ed|al)|declin(?:e|es|ed) to|rather than|instead of"
-    r"|prohibit(?:s|ed|ion|ions)?|forbid(?:s|den)?|bans?|banned|bars?|barred|exempt(?:s|ed|ion|ions)?|free (?:of|from)|lacks?|lacked|leav\w+ (?:\w+ )?out|exclud\w+|unable|outside|except)\b|n['’]t\b"
-    r"|不得|不再|不能|不可|不会|不应|不必|不须|不需|不予|不用|不是|不属|不受|不适用|不包括|不含|不在|不要|不(?![断仅少同久良动过足当正论法超低高限仅])|没有?|未(?![成来经])|无(?![人线锡论疑])|免于|免予|免除|免征|免缴|豁免|禁止|严禁|拒绝|非(?![法公洲常])|除外|排除|而非"
+    r"|prohibit(?:s|ed|ion|ions)?|forbid(?:s|den)?|bans?|banned|bars?|barred|block(?:s|ed|ing)?|veto(?:es|ed)?|reject(?:s|ed|ing)?|exempt(?:s|ed|ion|ions)?|free (?:of|from)|lacks?|lacked|leav\w+ (?:\w+ )?out|exclud\w+|unable|outside|except)\b|n['’]t\b"
+    r"|不得|不再|不能|不可|不会|不应|不必|不须|不需|不予|不用|不是|不属|不受|不适用|不包括|不含|不在|不要|不(?![断仅少同久良动过足当正论法超低高限仅])|没有?|未(?![成来经])|无(?![人线锡论疑])|免于|免予|免除|免征|免缴|豁免|禁止|严禁|拒绝|否决|驳回|叫停|非(?![法公洲常])|除外|排除|而非"
 )
 _MODALITIES: Mapping[Modality, re.Pattern[str]] = {
     "shall": re.compile(
@@ -70,8 +73,8 @@ _MODALITIES: Mapping[Modality, re.Pattern[str]] = {
 }
 _DIRECTIONS: tuple[tuple[str, str], ...] = (
     (
-        r"\b(?:rais\w+|increas\w+|rose|rises?|rising|grew|grow(?:s|n|ing|th)?|expand\w*|widen\w*|lengthen\w*|double[sd]?|up (?:from|by|\d)|gain(?:s|ed)?|extend\w*|climb\w*)\b|提高|上调|增加|扩大|增长|上升|延长|放大|增至|升至|拓宽|扩围|翻番",
-        r"\b(?:lower(?:s|ed|ing)?|cut(?:s|ting)?|reduc\w+|fell|falls?|fallen|declin(?:e|es|ed|ing)(?! to)|decreas\w+|shrink\w*|shrank|shrunk|narrow\w*|shorten\w*|halv\w+|drop(?:s|ped)?|down (?:from|by|\d)|slash\w*|contract(?:ed|s)|trim\w*)\b|降低|下调|减少|缩小|缩减|压缩|下降|缩短|减至|降至|收窄|削减|下滑|减半",
+        r"\b(?:rais\w+|increas\w+|rose|rises?|rising|grew|grow(?:s|n|ing|th)?|expand\w*|widen\w*|lengthen\w*|double[sd]?|up (?:from|by|\d[\d.]*)|gain(?:s|ed)?|extend\w*|climb\w*)\b|提高|上调|增加|扩大|增长|上升|延长|放大|增至|升至|拓宽|扩围|翻番",
+        r"\b(?:lower(?:s|ed|ing)?|cut(?:s|ting)?|reduc\w+|fell|falls?|fallen|declin(?:e|es|ed|ing)(?! to)|decreas\w+|shrink\w*|shrank|shrunk|narrow\w*|shorten\w*|halv\w+|drop(?:s|ped)?|down (?:from|by|\d[\d.]*)|slash\w*|contract(?:ed|s)|trim\w*)\b|降低|下调|减少|缩小|缩减|压缩|下降|缩短|减至|降至|收窄|削减|下滑|减半",
     ),
     (
         r"\b(?:before|prior to|ahead of|earlier than|in advance|beforehand)\b|之前|以前|前(?=[，,。向应须报]|$)|事前|事先|提前|早于",
@@ -144,7 +147,7 @@ def denials_in(text: str) -> list[Denial]:
     for match in _NEGATION.finditer(folded):
         tail = _STOP.split(folded[match.end() : match.end() + _SCOPE_CHARS])[0]
         han = [char for char in tail if "\u3400" <= char <= "\u9fff" and char not in _FUNCTION_CHARS][:_SCOPE_HAN]
-        stems = [term for term in terms_of(_HAN.sub(" ", tail)) if term not in _FUNCTION_STEMS][:_SCOPE_STEMS]
+        stems = [term for term in terms_of(_HAN.sub(" ", tail)) if term not in FUNCTION_STEMS][:_SCOPE_STEMS]
         found.append(Denial(match[0], frozenset(han + stems)))
     return found
 

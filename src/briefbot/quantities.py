@@ -106,7 +106,7 @@ _TENS = {
 _WORD_NUMBER = rf"(?:{'|'.join(_TENS)})(?:[- ](?:{'|'.join(list(_SMALL)[1:10])}))?|{'|'.join(list(_SMALL)[2:])}"
 _SCALE = r"thousand|million|billion|trillion|bn\b|mn\b|万亿|千亿|百亿|亿|千万|百万|十万|万|千(?=[元家个])"
 _DIGITS = re.compile(
-    rf"(?<![a-z0-9_.])(?P<n>\d[\d,]*(?:\.\d+)?)(?![a-z0-9])(?:[ -]?(?P<s>{_SCALE}))?|(?<![a-z0-9_.])(?P<n2>\d[\d,]*(?:\.\d+)?)(?P<s2>bn|mn|m)\b"
+    rf"(?<![a-z0-9_.])(?P<n>\d[\d,]*(?:\.\d+)?)(?![a-z0-9]|\.\d)(?:[ -]?(?P<s>{_SCALE}))?|(?<![a-z0-9_.])(?P<n2>\d[\d,]*(?:\.\d+)?)(?P<s2>bn|mn|m)\b"
 )
 _WORDED = re.compile(
     rf"\b(?P<n>{_WORD_NUMBER}|(?:one|a)(?= (?:hundred|thousand|million|billion))|half a(?= (?:million|billion)))"

@@ -35,6 +35,8 @@ _EARLIER = re.compile(
 """Words that ask for a text as it was: a draft, an earlier version."""
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+_CITATION_MARK = re.compile(r"\s*\[\d{1,3}\]")
+_ASKS = re.compile(r"[?？][\"'”’」』)）]*$")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _FOLLOW_UP = re.compile(
     r"^(?:and|what about|how about|then|so|but|or|also)\b"
@@ -115,13 +117,34 @@ def clean_question(question: str, name: str = "question") -> str:
 
     `name` is what the error calls it.
     """
-    cleaned = _CONTROL.sub(" ", _SURROGATE.sub("", question)).strip()
+    cleaned = _clean(question)
     if not 1 <= len(cleaned) <= LONGEST_QUESTION_CHARS:
         raise UsageError(
             f"{name}: expected 1 to {LONGEST_QUESTION_CHARS:,} characters; got {len(cleaned):,}; "
             + ("ask something" if not cleaned else "shorten it"),
             expected=f"1 to {LONGEST_QUESTION_CHARS} characters",
             got=f"{len(cleaned)} characters",
+        )
+    return cleaned
+
+
+def _clean(text: str) -> str:
+    return _CONTROL.sub(" ", _SURROGATE.sub("", text)).strip()
+
+
+def asks(text: str) -> bool:
+    """Whether a text ends as a question does."""
+    return bool(_ASKS.search(text))
+
+
+def clean_claim(claim: str) -> str:
+    """A claim as `clean_question` cleans it and without marks of citations; raises `UsageError` for a question too."""
+    cleaned = clean_question(_CITATION_MARK.sub("", claim), "claim")
+    if asks(cleaned):
+        raise UsageError(
+            "claim: expected a statement; got a question; ask it, or state what you take for true",
+            expected="a statement",
+            got="a question",
         )
     return cleaned
 
@@ -135,7 +158,8 @@ def make_standalone(question: str, history: Sequence[Turn], glossary: Glossary |
     Of the development histories this way found a right document first in 88 %, as the questions written out by hand did; with
     the last question alone 76 %, with the names in the answers always 85 %.
     """
-    asked_before = [clean_question(turn.content) for turn in history if turn.role == "user" and turn.content.strip()]
+    said_before = [_clean(turn.content)[-LONGEST_QUESTION_CHARS:] for turn in history if turn.role == "user"]
+    asked_before = [text for text in said_before if text]
     if not asked_before or not _leans(question, glossary):
         return question
     earlier = _write_out(asked_before, glossary)
