@@ -360,6 +360,7 @@ def test_a_key_that_asked_too_often_waits_and_others_do_not(build: Build, ring: 
     assert answers[0].headers["ratelimit-limit"] == "2"
     assert_refused(answers[2], 429, "rate-limited", "2 per 1 hour")
     assert 3500 < int(answers[2].headers["retry-after"]) <= 3600
+    assert (answers[2].headers["ratelimit-limit"], answers[2].headers["ratelimit-remaining"]) == ("2", "0")
     assert [client.get("/mcp", headers=bearer(plain)).status_code for _ in range(4)] == [200, 200, 200, 429]
 
 
@@ -497,7 +498,10 @@ def test_sites_are_written_as_people_write_them_and_their_scripts_read_the_heade
     )
     asked = {"origin": "https://partner.example", "access-control-request-method": "POST"}
     client = TestClient(app)
-    assert client.options("/v1/search", headers=asked).status_code == 200
+    preflight = client.options("/v1/search", headers=asked)
+    assert preflight.status_code == 200
+    methods = preflight.headers["access-control-allow-methods"].replace(" ", "").split(",")
+    assert set(methods) == {"GET", "HEAD", "POST", "DELETE"}
     response = client.post("/v1/search", json={"query": "Didi"}, headers={"origin": "https://partner.example"})
     assert response.status_code == 200
     assert response.headers["access-control-allow-origin"] == "https://partner.example"

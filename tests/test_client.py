@@ -488,7 +488,7 @@ def test_a_busy_service_is_not_asked_again(site: Site, answer: Reply, options: d
 
 
 def test_an_answer_that_took_too_long_is_not_asked_for_again(site: Site) -> None:
-    site.routes["/v1/answer"] = reply(SLOW, 503, Retry_After="0")
+    site.routes["/v1/answer"] = reply(SLOW, 503)
     assert ask_both(site.url) == [errors.DeadlineError] * 2
     assert len(site.paths) == 2
 
@@ -662,6 +662,12 @@ def test_an_address_that_is_none_is_refused_at_once(url: str) -> None:
     for client in (Client, AsyncClient):
         with pytest.raises(errors.UsageError, match="base_url: expected http://HOST:PORT"):
             client(url)
+
+
+def test_the_address_may_end_as_openais_clients_want_it(site: Site) -> None:
+    for end in ("", "/", "/v1", "/v1/"):
+        assert Client(f"{site.url}{end}").base_url == site.url
+    assert Client("http://127.0.0.1:8000/briefbot/v1").base_url == "http://127.0.0.1:8000/briefbot"
 
 
 @pytest.mark.parametrize("key", ["", " ", "a\nb", "a\r", "a\0b", "a\x7f", "a\u0085b", "a\u2028b", "\ud800"])

@@ -392,7 +392,7 @@ def test_versions_are_listed_in_order_with_the_status_of_today(client: TestClien
         (
             {"left": "law-aml-2007", "right": "law-aml-2022", "since": "2022-01-01"},
             422,
-            "one of the fields document, from",
+            "one of the parameters document, from",
         ),
         ({"left": "law-aml-2007", "right": "nothing"}, 404, "right: expected the id of a document"),
         ({"left": "law-aml-2007", "right": "law-aml-2022-zh"}, 422, "choose law-aml-2022 for law-aml-2022-zh"),

@@ -43,6 +43,8 @@ W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 PLACED = "{http://schemas.openxmlformats.org/package/2006/relationships}Relationship"
 
+JSON = {"content-type": "application/json"}
+
 
 @pytest.fixture(scope="module")
 def answers(bot: Briefbot) -> list[AnswerOut]:
@@ -523,7 +525,7 @@ def test_none_too_many_unknown_fields_and_what_is_no_answer_are_refused(
     for body in bodies:
         assert client.post("/v1/export/markdown", json=body).status_code == 422
     for format_ in ("markdown", "docx"):
-        assert client.post(f"/v1/export/{format_}", content=half).status_code == 422
+        assert client.post(f"/v1/export/{format_}", content=half, headers=JSON).status_code == 422
     marks = {**unanswered, "text": "[1]" * MOST_PARTS}
     assert "export fewer" in client.post("/v1/export/docx", json={"answers": [marks]}).json()["detail"]
 

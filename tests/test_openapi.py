@@ -76,7 +76,8 @@ def require_new_field(api: Described) -> None:
 
 
 def narrow_enum(api: Described) -> None:
-    api["components"]["schemas"]["FiltersIn"]["properties"]["kind"]["items"]["enum"].remove("law")
+    kinds, _null = api["components"]["schemas"]["FiltersIn"]["properties"]["kind"]["anyOf"]
+    kinds["items"]["enum"].remove("law")
 
 
 def narrow_parameter(api: Described) -> None:

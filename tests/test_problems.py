@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,11 +19,11 @@ from pydantic import SecretStr
 
 from briefbot.api import schemas
 from briefbot.api.app import create_app
+from briefbot.api.bounds import DEEPEST_JSON, check_depth
 from briefbot.api.check_schemas import ClaimIn
 from briefbot.api.completion_schemas import CompletionIn
-from briefbot.api.problems import describe_error
-from briefbot.api.routes import DEEPEST_JSON, check_depth
-from briefbot.errors import UsageError
+from briefbot.api.problems import describe_error, problem_of
+from briefbot.errors import DeadlineError, QueueFullError, UsageError
 from briefbot.settings import Settings
 
 KEY = "a-key-for-tests-only"
@@ -314,6 +315,130 @@ def test_an_unknown_field_is_refused_with_those_that_exist_at_its_place(
     problem = httpx2.post(f"{service}{path}", json=body, trust_env=False).json()
     assert problem["expected"] == "one of the fields " + ", ".join(sorted(exist.model_fields))
     assert problem["got"] == "colour"
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/v1/documents/law-pipl-2021?asof=2021-09-15", "asof: expected one of the parameters as_of; got asof"),
+        ("/v1/quality?page=2", "page: expected no parameters; got page"),
+        ("/v1/documents/law-pipl-2021?as_of=2021-01-01&as_of=2022-01-01", "as_of: expected one value; got 2"),
+        ("/v1/documents?limit=1&limit=2", "limit: expected one value; got 2"),
+        ("/v1/documents?issuer=XYZ", "issuer: expected one of "),
+        (
+            "/v1/documents?published_from=2022-01-02&published_to=2022-01-01",
+            "expected published_from on or before published_to, which is 2022-01-01; got 2022-01-02",
+        ),
+        ("/v1/timeline?from=2022-01-02&to=2022-01-01", "expected from on or before to, which is 2022-01-01"),
+    ],
+)
+def test_a_parameter_that_would_be_passed_over_is_refused(service: str, path: str, said: str) -> None:
+    response = httpx2.get(f"{service}{path}", trust_env=False)
+    assert response.status_code == 422, response.text
+    assert said in response.json()["detail"]
+
+
+def test_a_parameter_for_several_values_may_come_several_times(service: str) -> None:
+    found = httpx2.get(f"{service}/v1/documents?kind=law&kind=rule&limit=500", trust_env=False).json()
+    assert {document["kind"] for document in found["documents"]} == {"law", "rule"}
+
+
+@pytest.mark.parametrize(
+    "sent_as", ["", "text/plain", "application/x-www-form-urlencoded", "application/xml; charset=utf-8"]
+)
+@pytest.mark.parametrize("path", ["/v1/answer", "/v1/chat/completions", "/v1/checks"])
+def test_json_that_is_sent_as_something_else_is_refused_with_what_to_send(
+    service: str, path: str, sent_as: str
+) -> None:
+    body = b'{"question": "What happened to Didi?"}'
+    response = httpx2.post(f"{service}{path}", content=body, headers={"content-type": sent_as}, trust_env=False)
+    assert response.status_code == 415, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    got = sent_as.partition(";")[0] or "none"
+    assert response.json()["detail"] == (f"content-type: expected application/json; got {got}; send it with the body")
+
+
+@pytest.mark.parametrize("sent_as", ["application/json; charset=utf-8", "Application/JSON", "application/vnd.api+json"])
+def test_every_way_of_saying_json_is_taken(service: str, sent_as: str) -> None:
+    body = b'{"question": "How much was Alibaba fined in April 2021?"}'
+    headers = {"content-type": sent_as}
+    assert httpx2.post(f"{service}/v1/answer", content=body, headers=headers, trust_env=False).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", "body: expected a value; got nothing; correct the request"),
+        (b"null", "body: expected an object; got nothing; correct the request"),
+        (b"{}", "question: expected a value; got nothing; correct the request"),
+        (b"[]", "body: expected an object; got []; correct the request"),
+        (b'{"question": 1}', "question: expected a text; got 1; correct the request"),
+        (
+            b'{"question": "x", "filters": {"issuer": "CAC"}}',
+            "filters.issuer: expected a list; got CAC; correct the request",
+        ),
+        (
+            b'{"question": "x", "filters": {"published_from": "2022-02-01", "published_to": "2022-01-01"}}',
+            "filters: expected published_from on or before published_to, which is 2022-01-01; got 2022-02-01; correct the request",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_body_is_said_in_plain_words(service: str, body: bytes, said: str) -> None:
+    headers = {"content-type": "application/json"}
+    response = httpx2.post(f"{service}/v1/answer", content=body, headers=headers, trust_env=False)
+    assert response.status_code == 422
+    assert response.json()["detail"] == said
+
+
+def test_where_json_breaks_off_is_said(service: str) -> None:
+    headers = {"content-type": "application/json"}
+    response = httpx2.post(f"{service}/v1/answer", content=b'{"question": "x",}', headers=headers, trust_env=False)
+    assert response.status_code == 400
+    assert re.search(
+        r"body: expected JSON; got something else at character 1\d \(.+\); correct", response.json()["detail"]
+    )
+
+
+def test_a_day_that_the_calendar_lacks_is_refused_plainly(service: str) -> None:
+    body = {"question": "x", "as_of": "2022-02-30"}
+    detail = httpx2.post(f"{service}/v1/answer", json=body, trust_env=False).json()["detail"]
+    assert detail == "as_of: expected a date of the calendar as YYYY-MM-DD; got 2022-02-30; correct the request"
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/documents", "/v1/documents/law-pipl-2021", "/healthz", "/readyz", "/docs", "/openapi.json"]
+)
+def test_head_has_the_headers_of_get_and_no_body(service: str, path: str) -> None:
+    head, get = (httpx2.request(method, f"{service}{path}", trust_env=False) for method in ("HEAD", "GET"))
+    assert (head.status_code, head.content) == (get.status_code, b"") == (200, b"")
+    assert head.headers["content-type"] == get.headers["content-type"]
+
+
+def test_no_cache_keeps_what_is_below_v1(service: str) -> None:
+    for path, kept in (("/v1/documents", "no-store"), ("/v1/nothing", "no-store"), ("/healthz", None)):
+        assert httpx2.get(f"{service}{path}", trust_env=False).headers.get("cache-control") == kept, path
+
+
+def test_head_asks_for_no_answer(service: str) -> None:
+    assert httpx2.head(f"{service}/v1/answer", trust_env=False).status_code == 405
+    assert httpx2.head(f"{service}/v1/nothing", trust_env=False).status_code == 404
+
+
+def test_an_answer_that_took_too_long_does_not_ask_to_be_asked_for_again() -> None:
+    for error, is_told in ((DeadlineError("too long"), False), (QueueFullError("too many"), True)):
+        response = TestClient(problem_of(error)).get("/")
+        assert response.status_code == 503
+        assert ("retry-after" in response.headers) == is_told
+
+
+def test_the_filters_of_an_answer_can_be_sent_back(service: str) -> None:
+    question = {"question": "How much was Alibaba fined in April 2021?"}
+    for filters in (None, {}, {"issuer": ["SAMR"]}):
+        first = httpx2.post(f"{service}/v1/answer", json={**question, "filters": filters}, trust_env=False).json()
+        again = httpx2.post(f"{service}/v1/answer", json={**question, "filters": first["filters"]}, trust_env=False)
+        assert again.status_code == 200, again.text
+        assert again.json()["text"] == first["text"]
+        assert again.json()["filters"] == first["filters"]
 
 
 def test_an_unknown_parameter_is_refused_with_those_that_exist(service: str) -> None:

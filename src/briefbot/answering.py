@@ -452,8 +452,11 @@ class Briefbot:
                 "BRIEFBOT_LLM_URL and BRIEFBOT_LLM_MODEL, or BRIEFBOT_LLM_GGUF"
             )
 
-    def check_filters(self, filters: Filters | None) -> Filters:
-        """The filters, refused where they name an issuer, topic or document that the corpus does not have."""
+    def check_filters(self, filters: Filters | None, within: str = "filters.") -> Filters:
+        """The filters, refused where they name an issuer, topic or document that the corpus does not have.
+
+        `within` is what an error puts before the name of a field.
+        """
         filters = filters or Filters()
         table = self.corpus.catalogue().table
         for field in ("issuer", "topic", "document_id"):
@@ -464,7 +467,7 @@ class Briefbot:
                 if value not in values:
                     shown = ", ".join(sorted(values)[:100])
                     raise UsageError(
-                        f"filters.{field}: expected one of {shown}; got {value[:80]}; choose one of those",
+                        f"{within}{field}: expected one of {shown}; got {value[:80]}; choose one of those",
                         expected=shown,
                         got=value[:80],
                     )

@@ -3,6 +3,7 @@
 BriefbotError
 ├── UsageError            the request itself is wrong            exit 2, HTTP 422; do not retry
 │   ├── NotFoundError     it names something that is not there   exit 1, HTTP 404
+│   ├── MediaTypeError    its body is not sent as JSON       exit 2, HTTP 415
 │   ├── AccessError       it lacks the key                       exit 1, HTTP 401
 │   │   └── ScopeError    its key may not do this                exit 1, HTTP 403
 │   └── RateLimitError    its key has asked too often            exit 1, HTTP 429; retry helps
@@ -14,7 +15,7 @@ BriefbotError
 ├── UnreachableError      no service answers the client          exit 1, none over HTTP; retry helps
 └── BusyError             another process is writing             exit 1, HTTP 503; retry helps
     ├── QueueFullError    too many questions wait for an answer  exit 1, HTTP 503; retry helps
-    ├── DeadlineError     an answer took too long                exit 1, HTTP 503; retry helps
+    ├── DeadlineError     an answer took too long                exit 1, HTTP 503
     └── StoppedError      nobody waits for the answer any more   exit 1, HTTP 503
 
 A message is one line: what was expected, what was found, what to do.
@@ -56,6 +57,13 @@ class NotFoundError(UsageError):
     exit_code = 1
     http_status = 404
     slug = "not-found"
+
+
+class MediaTypeError(UsageError):
+    """The request's body is sent as something else than JSON."""
+
+    http_status = 415
+    slug = "unsupported-media-type"
 
 
 class AccessError(UsageError):
@@ -146,6 +154,7 @@ class StoppedError(BusyError):
 
 
 class DeadlineError(BusyError):
-    """An answer was not there in the time it may take."""
+    """An answer was not there in the time it may take: asked again at once, it would take that time again."""
 
     slug = "too-slow"
+    retry_helps = False

@@ -7,8 +7,8 @@ from typing import Any, get_origin
 
 from pydantic import ValidationError
 
-from briefbot.api.problems import name_fault
-from briefbot.api.schemas import FiltersIn
+from briefbot.api.faults import name_fault
+from briefbot.api.schemas import FiltersQuery
 from briefbot.errors import UsageError
 from briefbot.models import Filters
 
@@ -18,9 +18,9 @@ def read_filters(given: Sequence[str]) -> Filters:
     values: dict[str, Any] = {}
     for item in given:
         name, equals, value = (part.strip() for part in item.partition("="))
-        field = FiltersIn.model_fields.get(name)
+        field = FiltersQuery.model_fields.get(name)
         if not equals or field is None:
-            known = ", ".join(FiltersIn.model_fields)
+            known = ", ".join(FiltersQuery.model_fields)
             raise UsageError(
                 f"--filter: expected FIELD=VALUE with one of the fields {known}; got {item[:80]}; correct it"
             )
@@ -31,6 +31,6 @@ def read_filters(given: Sequence[str]) -> Filters:
         else:
             values[name] = value
     try:
-        return FiltersIn.model_validate(values).to_filters()
+        return FiltersQuery.model_validate(values).to_filters()
     except ValidationError as error:
-        raise name_fault(dict(error.errors(include_url=False)[0]), FiltersIn) from error
+        raise name_fault(dict(error.errors(include_url=False)[0]), FiltersQuery) from error

@@ -24,7 +24,8 @@ from briefbot.api.admission import Leaving
 from briefbot.api.check_schemas import CheckOut, ClaimIn
 from briefbot.api.corpus_schemas import DocumentTextOut
 from briefbot.api.desk import Desk, DocumentsQuery
-from briefbot.api.problems import UNEXPECTED, name_fault
+from briefbot.api.faults import name_fault
+from briefbot.api.problems import UNEXPECTED
 from briefbot.api.routes import stopped_with_client
 from briefbot.api.timeline import EventType, TimelineOut, TimelineQuery
 from briefbot.errors import BriefbotError, ConfigurationError, NotFoundError
@@ -80,7 +81,7 @@ class AskIn(schemas.In):
     as_of: schemas.Day | None = Field(
         default=None, description="Answer with what was published by that day, YYYY-MM-DD", examples=["2022-01-31"]
     )
-    filters: schemas.FiltersIn = Field(
+    filters: schemas.FiltersOrNull = Field(
         default_factory=schemas.FiltersIn, description="What the answer may be drawn from"
     )
     mode: models.Mode = Field(

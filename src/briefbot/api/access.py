@@ -239,7 +239,10 @@ class AccessGate:
         try:
             caller = await self._identify(headers, needed_scope(method, path, is_open=self._is_open))
             if _is_limited(path):
-                self._limiter.admit(caller)
+                try:
+                    self._limiter.admit(caller)
+                except RateLimitError as error:
+                    return problem_of(error, self._limiter.headers(caller))
         except StorageError as error:  # its message names a file, which is nothing for a stranger
             _log.error("%s", error)
             return make_problem(503, error.slug, "expected keys that can be read; the service's log says what is wrong")
@@ -365,7 +368,9 @@ class _Exchange:
         if message["type"] == "http.response.start" and message["status"] == 413 and not _is_problem(message):
             self.is_given_up = True
             too_large = make_problem(
-                413, "body-too-large", "body: expected a smaller one; got too much; send less at a time"
+                413,
+                "body-too-large",
+                "body: expected a smaller one; got more than this route takes; send less at a time",
             )
             await too_large(self._scope, self._receive, self._pass_on)
         else:

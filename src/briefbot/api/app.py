@@ -17,6 +17,7 @@ from briefbot.answering import Briefbot
 from briefbot.api.access import AccessGate, read_origins
 from briefbot.api.admission import Admission
 from briefbot.api.batch import batch
+from briefbot.api.bounds import AnsweringHead
 from briefbot.api.checks import checks
 from briefbot.api.comparisons import comparisons
 from briefbot.api.completions import completions
@@ -96,6 +97,7 @@ def create_app(
 
         app = mount_page(app)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=LARGEST_BODY_BYTES)
+    app.add_middleware(AnsweringHead)
     app.add_middleware(AccessGate, settings, KeyRing(settings.keys_path))
     app.add_middleware(RequestRecorder, metrics, tracing, on_error=answer_unexpected)
     app.add_middleware(SecurityHeaders)
@@ -103,7 +105,7 @@ def create_app(
         app.add_middleware(
             CORSMiddleware,
             allow_origins=origins,
-            allow_methods=["*"],
+            allow_methods=["GET", "HEAD", "POST", "DELETE"],
             allow_headers=["*"],
             expose_headers=EXPOSED_HEADERS,
         )

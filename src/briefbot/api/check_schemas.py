@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from briefbot import models
-from briefbot.api.schemas import CitationOut, Day, FiltersIn, FiltersOut, In, Out, Problem
+from briefbot.api.schemas import CitationOut, Day, FiltersIn, FiltersOrNull, FiltersOut, In, Out, Problem
 
 LONGEST_TEXT_CHARS = 5000
 
@@ -23,7 +23,7 @@ class ClaimIn(In):
     as_of: Day | None = Field(
         default=None, description="Check with what was published by that day", examples=["2022-01-31"]
     )
-    filters: FiltersIn = Field(default_factory=FiltersIn, description="What the evidence may be drawn from")
+    filters: FiltersOrNull = Field(default_factory=FiltersIn, description="What the evidence may be drawn from")
 
 
 class DifferenceOut(Out):
@@ -88,7 +88,7 @@ class ChecksIn(In):
     as_of: Day | None = Field(
         default=None, description="Check with what was published by that day", examples=["2022-01-31"]
     )
-    filters: FiltersIn = Field(default_factory=FiltersIn, description="What the evidence may be drawn from")
+    filters: FiltersOrNull = Field(default_factory=FiltersIn, description="What the evidence may be drawn from")
 
 
 class CheckedClaimOut(Out):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 
 from briefbot.api.comparing import CompareOut, CompareQuery, VersionsOut, compare_documents, list_versions
-from briefbot.api.routes import PROBLEMS, AtDesk, DocumentId, stopped_with_client
+from briefbot.api.routes import AtDesk, DocumentId, make_router, stopped_with_client
 
-comparisons = APIRouter(prefix="/v1", tags=["corpus"], responses=PROBLEMS)
+comparisons = make_router(tags=["corpus"])
 
 
 @comparisons.get("/compare", summary="Compare two documents part by part")

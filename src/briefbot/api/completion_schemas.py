@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, Validation
 from pydantic_core import PydanticCustomError
 
 from briefbot import models
-from briefbot.api.schemas import AnswerOut, Day, FiltersIn, In, Out
+from briefbot.api.schemas import AnswerOut, Day, FiltersIn, FiltersOrNull, In, Out
 
 MOST_TURNS = 100
 MOST_CHARS = 20_000
@@ -134,7 +134,7 @@ class BriefbotIn(In):
     as_of: Day | None = Field(
         default=None, description="Answer with what was published by that day", examples=["2022-01-31"]
     )
-    filters: FiltersIn = Field(default_factory=FiltersIn, description="What the answer may be drawn from")
+    filters: FiltersOrNull = Field(default_factory=FiltersIn, description="What the answer may be drawn from")
     mode: models.Mode | None = Field(default=None, description="In the place of the model's", examples=["extractive"])
     conversation_id: str | None = Field(
         default=None,

@@ -13,11 +13,11 @@ from typing import Annotated, Any
 
 import yaml
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from briefbot import models
 from briefbot.api.coverage_schemas import CellOut, CoverageOut, CoverageQuery, FacetsOut, FacetValueOut, GapOut
-from briefbot.api.routes import PROBLEMS, AtDesk
+from briefbot.api.routes import AtDesk, make_router
 from briefbot.api.schemas import FiltersOut
 from briefbot.catalogue import Catalogue
 
@@ -25,14 +25,14 @@ FACETS = ("kind", "issuer", "topic", "language", "status")
 OWN_ISSUER = "BRIEFBOT"
 """Overviews by the project itself count by topic, not by quarter."""
 
-coverage = APIRouter(prefix="/v1", responses=PROBLEMS)
+coverage = make_router()
 
 
 @coverage.get("/coverage", tags=["corpus"], summary="What the corpus covers")
 async def get_coverage(query: Annotated[CoverageQuery, Query()], desk: AtDesk) -> CoverageOut:
     """How many documents each value of a filter would leave, and what is covered by phase, topic and quarter."""
     return await run_sync(
-        lambda: measure(desk.bot.corpus.catalogue(), desk.bot.check_filters(query.to_filters()), query.as_of)
+        lambda: measure(desk.bot.corpus.catalogue(), desk.bot.check_filters(query.to_filters(), ""), query.as_of)
     )
 
 

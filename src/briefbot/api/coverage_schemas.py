@@ -8,10 +8,10 @@ from typing import Literal
 from pydantic import Field
 
 from briefbot import models
-from briefbot.api.schemas import Day, FiltersIn, FiltersOut, Out
+from briefbot.api.schemas import Day, FiltersOut, FiltersQuery, Out
 
 
-class CoverageQuery(FiltersIn):
+class CoverageQuery(FiltersQuery):
     """Which documents are counted."""
 
     as_of: Day | None = Field(default=None, description="Only what was published by that day", examples=["2022-01-31"])

@@ -60,7 +60,7 @@ FAILED_SECONDS = 1.0
 """For so long a search that succeeded, or failed, says that the next one will."""
 
 
-class DocumentsQuery(schemas.FiltersIn):
+class DocumentsQuery(schemas.FiltersQuery):
     """Which documents are wanted, and which page of them."""
 
     as_of: schemas.Day | None = Field(
@@ -282,7 +282,7 @@ class Desk:
         return await anyio.to_thread.run_sync(lambda: self._list_documents(query))
 
     def _list_documents(self, query: DocumentsQuery) -> DocumentListOut:
-        filters = self.bot.check_filters(query.to_filters())
+        filters = self.bot.check_filters(query.to_filters(), "")
         catalogue = self.bot.corpus.catalogue()
         found = list(catalogue.admit(filters, query.as_of).values())
         found.sort(key=lambda document: (document.published or dt.date.min, document.id), reverse=True)
@@ -321,7 +321,7 @@ class Desk:
     async def timeline(self, query: TimelineQuery) -> TimelineOut:
         """A page of dated events, oldest first."""
         return await anyio.to_thread.run_sync(
-            lambda: list_events(self.bot.corpus.catalogue(), query, self.bot.check_filters(query.to_filters()))
+            lambda: list_events(self.bot.corpus.catalogue(), query, self.bot.check_filters(query.to_filters(), ""))
         )
 
     async def probe(self) -> Health:

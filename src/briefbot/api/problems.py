@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-import reprlib
-from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from collections.abc import Mapping
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -19,7 +17,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from briefbot.api import schemas
-from briefbot.errors import BriefbotError, UsageError
+from briefbot.api.faults import find_model, make_sendable, name_fault, name_json_fault
+from briefbot.errors import BriefbotError
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
@@ -32,9 +31,6 @@ _OPENAI_PATHS = ("/v1/chat/completions", "/v1/models")
 _ERROR_CODES = {401: "invalid_api_key", 429: "rate_limit_exceeded"}
 _ERROR_TYPES: Mapping[int, schemas.ErrorType] = {429: "requests"}
 """What OpenAI calls the errors of these statuses, by names that clients look for."""
-_RULE = re.compile(r"^\w+ should (?:be|have) ")
-"""What pydantic says before the rule itself."""
-
 _FIELD = re.compile(r"[\w.]+(?=: )")
 _log = logging.getLogger(__name__)
 
@@ -121,9 +117,9 @@ def _name_problem(status: int, slug: str, detail: str, expected: str | None, got
         type=f"urn:briefbot:problem:{slug}",
         title=slug.replace("-", " ").capitalize(),
         status=status,
-        detail=_make_sendable(detail),
-        expected=expected and _make_sendable(expected),
-        got=got and _make_sendable(got),
+        detail=make_sendable(detail),
+        expected=expected and make_sendable(expected),
+        got=got and make_sendable(got),
     )
 
 
@@ -140,48 +136,22 @@ async def _on_briefbot_error(_request: Request, error: Exception) -> Response:
     return problem_of(error)
 
 
-def problem_of(error: BriefbotError) -> Response:
-    """The problem response of one of briefbot's own errors."""
-    headers = {"Retry-After": str(error.retry_seconds or RETRY_AFTER_SECONDS)} if error.retry_helps else {}
-    return ProblemResponse(describe_problem(error), headers)
+def problem_of(error: BriefbotError, headers: Mapping[str, str] | None = None) -> Response:
+    """The problem response of one of briefbot's own errors, with `headers` besides."""
+    waiting = {"Retry-After": str(error.retry_seconds or RETRY_AFTER_SECONDS)} if error.retry_helps else {}
+    return ProblemResponse(describe_problem(error), {**(headers or {}), **waiting})
 
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
     faults = error.errors()
-    if any(fault["type"] == "json_invalid" for fault in faults):
-        return make_problem(400, "invalid-json", "body: expected JSON; got something else; correct the body")
+    invalid = next((fault for fault in faults if fault["type"] == "json_invalid"), None)
+    if invalid is not None:
+        return make_problem(400, "invalid-json", name_json_fault(invalid))
     first = faults[0]
     model = _model_of(request.scope.get("route"), is_body=first["loc"][0] == "body")
     return problem_of(name_fault({**first, "loc": first["loc"][1:]}, model))
-
-
-def name_fault(fault: Mapping[str, Any], model: type[BaseModel] | None) -> UsageError:
-    """What pydantic found wrong with a value for `model`, as an error with the list of what exists where that is short."""
-    path = fault["loc"]
-    field = _shorten(".".join(str(part) for part in path)) or "body"
-    expected = _expected(fault, model)
-    got = _shorten(path[-1] if fault["type"] == "extra_forbidden" else fault.get("input"))
-    return UsageError(f"{field}: expected {expected}; got {got}; correct the request", expected=expected, got=got)
-
-
-def _expected(fault: Mapping[str, Any], model: type[BaseModel] | None) -> str:
-    """What would have been right, with the list of what exists where a field or value is unknown."""
-    if fault["type"] == "extra_forbidden":
-        return "one of the fields " + ", ".join(_fields_at(model, fault["loc"]))
-    if fault["type"] == "missing":
-        return "a value"
-    context = fault.get("ctx") or {}
-    return str(context.get("expected") or _RULE.sub("", fault["msg"]))
-
-
-def _fields_at(model: type[BaseModel] | None, path: Sequence[str | int]) -> list[str]:
-    """The fields that exist where an unknown one was sent: `path` is the way there, and its name."""
-    for part in path[:-1]:
-        field = model.model_fields.get(str(part)) if model else None
-        model = (_find_model(field.annotation) if field else None) or model
-    return sorted(field.alias or name for name, field in model.model_fields.items()) if model else []
 
 
 def _model_of(route: object, *, is_body: bool) -> type[BaseModel] | None:
@@ -190,14 +160,7 @@ def _model_of(route: object, *, is_body: bool) -> type[BaseModel] | None:
         return None
     queries = route.dependant.query_params
     field = route.body_field if is_body else (queries[0] if queries else None)
-    return _find_model(field.field_info.annotation) if field else None
-
-
-def _find_model(annotation: object) -> type[BaseModel] | None:
-    """The first model in a type: of a list its items', of a union the one among its choices."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((model for inner in get_args(annotation) if (model := _find_model(inner))), None)
+    return find_model(field.field_info.annotation) if field else None
 
 
 async def _on_http_exception(_request: Request, error: Exception) -> Response:
@@ -212,14 +175,3 @@ async def answer_unexpected(_request: Request, error: Exception) -> Response:
     """The response to an error that nobody foresaw: what it is stays in the log."""
     _log.error("unexpected error", exc_info=error)
     return make_problem(500, "internal", UNEXPECTED)
-
-
-def _shorten(value: object) -> str:
-    """A value as it can be shown; JSON nests deeper than `str` can follow."""
-    text = _make_sendable(value if isinstance(value, str) else reprlib.repr(value))
-    return text if len(text) <= 80 else f"{text[:80]}… ({len(text):,} characters)"
-
-
-def _make_sendable(text: str) -> str:
-    """Half of a surrogate pair, which JSON can escape, has no UTF-8."""
-    return text.encode(errors="replace").decode()

@@ -9,13 +9,12 @@ from importlib import resources
 from typing import Any, Literal, NamedTuple
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter
 
 from briefbot.api.coverage_schemas import MetricOut, QualityOut, SystemOut
-from briefbot.api.routes import PROBLEMS
+from briefbot.api.routes import make_router
 from briefbot.errors import NotFoundError
 
-quality = APIRouter(prefix="/v1", responses=PROBLEMS)
+quality = make_router()
 
 
 class _Words(NamedTuple):

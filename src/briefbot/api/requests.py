@@ -127,7 +127,7 @@ class _Exchange:
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.status = CLIENT_GONE if self.is_left else message["status"]
+            self.status = CLIENT_GONE if self.is_left else int(message["status"])
             headers = MutableHeaders(raw=list(message.get("headers", [])))
             headers[HEADER] = self.id
             message = {**message, "headers": headers.raw}

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, Any
 
 from anyio.streams.memory import MemoryObjectReceiveStream
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
-from fastapi.routing import APIRoute
 from starlette.routing import compile_path
 
 from briefbot.answering import Briefbot
 from briefbot.api import schemas
 from briefbot.api.admission import Leaving
+from briefbot.api.bounds import BoundedRoute
 from briefbot.api.check_schemas import CheckOut, ClaimIn
 from briefbot.api.corpus_schemas import DocumentListOut, DocumentTextOut, Health
 from briefbot.api.desk import Desk, DocumentsQuery, Event
 from briefbot.api.metrics import Door
 from briefbot.api.problems import route_path
 from briefbot.api.timeline import TimelineOut, TimelineQuery
-from briefbot.errors import NotFoundError, UsageError
+from briefbot.errors import NotFoundError
 
 _MEANINGS = {
     400: "The body is no JSON",
@@ -31,6 +30,7 @@ _MEANINGS = {
     404: "There is no such thing",
     408: "The body did not go on in time",
     413: "The body is too large",
+    415: "The body is not sent as JSON",
     421: "The request names a host that is not this service",
     422: "The request is malformed",
     429: "The key has made more requests than it may",
@@ -48,44 +48,6 @@ COMPLETION_PROBLEMS: dict[int | str, dict[str, Any]] = {
     if status != 422
 }
 """What the OpenAI-compatible routes may answer instead, as that API's clients read it."""
-
-DEEPEST_JSON = 64
-"""Levels of lists and objects in a body; an answer that is sent back for an export has seven."""
-
-_JSON_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
-"""A string, or all that follows where it does not end: looked at once, however long."""
-
-
-def check_depth(body: bytes) -> None:
-    """Raise `UsageError` for JSON that nests more deeply than what reads it should follow; what is no JSON passes."""
-    if body.count(b"[") + body.count(b"{") <= DEEPEST_JSON:
-        return
-    depth = 0
-    for character in _JSON_STRING.sub(b"", body):
-        if character in b"[{":
-            depth += 1
-            if depth > DEEPEST_JSON:
-                raise UsageError(
-                    f"body: expected JSON of at most {DEEPEST_JSON} levels; got more; send it less deeply nested",
-                    expected=f"at most {DEEPEST_JSON} levels",
-                )
-        elif character in b"]}":
-            depth -= 1
-
-
-class BoundedRoute(APIRoute):
-    """A route that looks at how deeply a body nests before it is read."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler of this route."""
-        handle = super().get_route_handler()
-
-        async def handle_bounded(request: Request) -> Response:
-            if not request.headers.get("content-type", "").startswith("multipart/"):
-                check_depth(await request.body())
-            return await handle(request)
-
-        return handle_bounded
 
 
 def make_router(**options: Any) -> APIRouter:

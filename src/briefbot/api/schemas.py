@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    field_validator,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from briefbot import models
 
@@ -24,6 +34,13 @@ def _check_day(value: object) -> object:
 
 Day = Annotated[dt.date, BeforeValidator(_check_day)]
 """A day that is written YYYY-MM-DD and in no other way."""
+
+
+def check_order(first: str, start: dt.date | None, last: str, end: dt.date | None) -> None:
+    """Refuse two days, of fields of these names, of which the first is after the last."""
+    if start and end and start > end:
+        expected = f"{first} on or before {last}, which is {end}"
+        raise PydanticCustomError("order", "expected days in order", {"expected": expected, "got": str(start)})
 
 
 class In(BaseModel):
@@ -54,8 +71,28 @@ class TurnIn(In):
     content: str = Field(max_length=20_000, description="What was said", examples=["How much was Alibaba fined?"])
 
 
-class FiltersIn(In):
-    """What the answer may be drawn from; a field left out restricts nothing."""
+class _OrNull:
+    """Marks a field of a body whose `null` is the same as leaving it out, as answers are sent back that have it."""
+
+    def __init__(self, empty: type[list[Any] | dict[str, Any]]) -> None:
+        self._empty = empty
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._fill, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"anyOf": [handler(schema), {"type": "null"}]}
+
+    def _fill(self, value: object) -> object:
+        return self._empty() if value is None else value
+
+
+_Item = TypeVar("_Item")
+ListOrNull = Annotated[list[_Item], _OrNull(list)]
+
+
+class FiltersQuery(In):
+    """What is wanted; a field left out restricts nothing."""
 
     kind: list[models.Kind] = Field(default=[], description="Kinds of document", examples=[["law", "rule"]])
     issuer: list[str] = Field(default=[], max_length=50, description="Codes of issuing bodies", examples=[["CAC"]])
@@ -65,6 +102,11 @@ class FiltersIn(In):
     status: list[models.Status] = Field(default=[], description="Status on the day asked", examples=[["in_force"]])
     published_from: Day | None = Field(default=None, description="Earliest publication", examples=["2020-01-01"])
     published_to: Day | None = Field(default=None, description="Latest publication", examples=["2024-12-31"])
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        check_order("published_from", self.published_from, "published_to", self.published_to)
+        return self
 
     def to_filters(self) -> models.Filters:
         """The same as the value the product works with."""
@@ -80,6 +122,26 @@ class FiltersIn(In):
         )
 
 
+class FiltersIn(FiltersQuery):
+    """What the answer may be drawn from; a field left out, or null, restricts nothing."""
+
+    kind: ListOrNull[models.Kind] = Field(default=[], description="Kinds of document", examples=[["law", "rule"]])
+    issuer: ListOrNull[str] = Field(
+        default=[], max_length=50, description="Codes of issuing bodies", examples=[["CAC"]]
+    )
+    topic: ListOrNull[str] = Field(default=[], max_length=50, description="Topics", examples=[["data"]])
+    language: ListOrNull[models.Language] = Field(default=[], description="Languages of the source", examples=[["en"]])
+    document_id: ListOrNull[str] = Field(
+        default=[], max_length=200, description="Document ids", examples=[["law-pipl-2021"]]
+    )
+    status: ListOrNull[models.Status] = Field(
+        default=[], description="Status on the day asked", examples=[["in_force"]]
+    )
+
+
+FiltersOrNull = Annotated[FiltersIn, _OrNull(dict)]
+
+
 class QuestionIn(In):
     """A question for the corpus."""
 
@@ -91,7 +153,7 @@ class QuestionIn(In):
     as_of: Day | None = Field(
         default=None, description="Answer with what was published by that day", examples=["2022-01-31"]
     )
-    filters: FiltersIn = Field(default_factory=FiltersIn, description="What the answer may be drawn from")
+    filters: FiltersOrNull = Field(default_factory=FiltersIn, description="What the answer may be drawn from")
     mode: models.Mode = Field(
         default="auto", description="Who writes: the sources' own sentences, or a model", examples=["auto"]
     )
@@ -117,7 +179,7 @@ class SearchIn(In):
         default=10, description="How many passages at most", examples=[10]
     )
     as_of: Day | None = Field(default=None, description="Only what was published by that day", examples=["2022-01-31"])
-    filters: FiltersIn = Field(default_factory=FiltersIn, description="What may be found")
+    filters: FiltersOrNull = Field(default_factory=FiltersIn, description="What may be found")
 
 
 class FiltersOut(Out):

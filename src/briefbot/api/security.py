@@ -18,6 +18,8 @@ _POLICY = (
 _SCRIPT = re.compile(rb"<script\b")
 _PAGE = "/"
 """The one response whose scripts get a nonce: nobody else's HTML may pass for it."""
+_PRIVATE = "/v1/"
+"""Below it are questions, answers and conversations, which no cache on the way may keep."""
 _HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
@@ -45,12 +47,14 @@ class SecurityHeaders:
             # Its body is rewritten, so it must come uncompressed.
             kept = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
             scope = {**scope, "headers": kept}
-        await self._app(scope, receive, _Rewriter(send, is_page=is_page).send)
+        is_private = route_path(scope).startswith(_PRIVATE)
+        await self._app(scope, receive, _Rewriter(send, is_page=is_page, is_private=is_private).send)
 
 
 class _Rewriter:
-    def __init__(self, send: Send, *, is_page: bool) -> None:
+    def __init__(self, send: Send, *, is_page: bool, is_private: bool) -> None:
         self._send = send
+        self._is_private = is_private
         self._is_page = is_page
         self._nonce = secrets.token_urlsafe(16)
         self._held: Message | None = None
@@ -61,6 +65,8 @@ class _Rewriter:
             headers = MutableHeaders(raw=message["headers"])
             for name, value in _HEADERS.items():
                 headers.setdefault(name, value)
+            if self._is_private:
+                headers.setdefault("cache-control", "no-store")
             nonce = f" 'nonce-{self._nonce}'" if self._is_page else ""
             headers["content-security-policy"] = _POLICY.format(nonce=nonce)
             if self._is_page and headers.get("content-type", "").startswith("text/html"):

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from briefbot import models
-from briefbot.api.schemas import Day, FiltersIn, In, Out
+from briefbot.api.schemas import Day, FiltersIn, FiltersOrNull, In, Out
 
 Said = Annotated[str, Field(max_length=2000)]
 
@@ -35,7 +35,7 @@ class SuggestionsIn(In):
     as_of: Day | None = Field(
         default=None, description="Suggest what was published by that day answers", examples=["2022-01-31"]
     )
-    filters: FiltersIn = Field(default_factory=FiltersIn, description="What the answers may be drawn from")
+    filters: FiltersOrNull = Field(default_factory=FiltersIn, description="What the answers may be drawn from")
     limit: Annotated[int, Field(strict=True, ge=1, le=5)] = Field(
         default=3, description="How many suggestions at most", examples=[3]
     )

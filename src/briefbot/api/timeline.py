@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from briefbot import models
 from briefbot.api import schemas
@@ -15,7 +15,7 @@ from briefbot.catalogue import Catalogue
 EventType = Literal["published", "takes_effect", "ends"]
 
 
-class TimelineQuery(schemas.FiltersIn):
+class TimelineQuery(schemas.FiltersQuery):
     """Which events are wanted: the filters of documents, days, phases, and the page."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
@@ -28,6 +28,12 @@ class TimelineQuery(schemas.FiltersIn):
     as_of: schemas.Day | None = Field(
         default=None, description="Only what was published by that day", examples=["2022-01-31"]
     )
+
+    @model_validator(mode="after")
+    def _check_days(self) -> Self:
+        schemas.check_order("from", self.since, "to", self.until)
+        return self
+
     limit: Annotated[int, Field(ge=1, le=1000)] = Field(default=200, description="Events on a page", examples=[200])
     offset: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
         default=0, description="Events before the page", examples=[0]

@@ -33,11 +33,11 @@ _NOT_IN_KEYS = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 class Connection:
-    """Where the service is, and how often and how long it is asked."""
+    """Where the service is, with or without the /v1 that OpenAI's clients want, and how often and how long it is asked."""
 
     def __init__(self, base_url: str, key: str | None, timeout_seconds: float, retries: int) -> None:
         _check_url(base_url)
-        self.base_url = base_url.rstrip("/")
+        self.base_url = base_url.rstrip("/").removesuffix("/v1")
         self._timeout_seconds = timeout_seconds
         self._settings: dict[str, Any] = {
             "headers": {} if key is None else {"authorization": b"Bearer " + _encode_key(key)},
@@ -100,12 +100,9 @@ def _encode_key(key: str) -> bytes:
 
 
 def _may_try_again(error: BaseException) -> bool:
-    """Whether an error says when to come back, and the service did nothing: so nothing is done twice.
-
-    A `DeadlineError` says so too, but by then the service has spent all the time that an answer may take.
-    """
+    """Whether an error says when to come back: then the service did nothing, and nothing is done twice."""
     seconds = error.retry_seconds if isinstance(error, BriefbotError) else None
-    return seconds is not None and seconds <= LONGEST_WAIT_SECONDS and not isinstance(error, DeadlineError)
+    return seconds is not None and seconds <= LONGEST_WAIT_SECONDS
 
 
 def _seconds_to_wait(state: RetryCallState) -> float:
