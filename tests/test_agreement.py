@@ -29,7 +29,7 @@ from briefbot.cli import main
 from briefbot.terms import is_chinese
 from briefbot.texts import QUOTED_ABOUT, QUOTED_IN_OTHER_LANGUAGE
 
-QUESTIONS = int(os.environ.get("BRIEFBOT_TESTS_QUESTIONS", "18"))
+QUESTIONS = int(os.environ.get("BRIEFBOT_TESTS_QUESTIONS", "12"))
 _MARK = re.compile(r"\[(\d+)\]")
 
 

@@ -22,7 +22,7 @@ from briefbot.api.problems import add_problem_handlers
 from briefbot.api.suggestions import suggestions
 from briefbot.errors import NotFoundError, UsageError
 from briefbot.keys import KeyRing
-from briefbot.models import Document, Filters, Language
+from briefbot.models import Answer, Document, Filters, Language
 from briefbot.question_wording import QUESTIONS
 from briefbot.suggesting import Suggestion, SuggestionRequest, suggest
 from briefbot.terms import fold, is_chinese, query_terms
@@ -48,16 +48,19 @@ def family(bot: Briefbot, id_: str) -> set[str]:
     return targets | {item.id for item in documents.values() if any(edge.target == id_ for edge in item.edges)}
 
 
-def check(bot: Briefbot, request: SuggestionRequest, found: list[Suggestion]) -> None:
-    """Every suggestion is answered by itself, cites its document, and keeps to day and filters."""
+def check(bot: Briefbot, request: SuggestionRequest, found: list[Suggestion]) -> list[Answer]:
+    """Every suggestion is answered by itself, cites its document, and keeps to day and filters; the answers."""
+    answers = []
     admitted = bot.corpus.catalogue().admit(request.filters, request.as_of)
     assert len(found) <= request.limit
     for item in found:
         answer = bot.ask(item.question, as_of=request.as_of, filters=request.filters, mode="extractive")
+        answers.append(answer)
         assert not answer.abstained, item
         assert item.document_id in {citation.document.id for citation in answer.citations}, item
         assert item.document_id in admitted
         assert is_chinese(item.question) == (request.language == "zh"), item
+    return answers
 
 
 def test_every_suggestion_is_answered_from_its_document_and_none_repeats(bot: Briefbot) -> None:
@@ -66,9 +69,8 @@ def test_every_suggestion_is_answered_from_its_document_and_none_repeats(bot: Br
         for language in LANGUAGES:
             request = SuggestionRequest(QUESTION[language], language, (document.id,))
             found = suggest(bot, request)
-            check(bot, request, found)
+            leads = [answer.citations[0] for answer in check(bot, request, found)]
             said = [tuple(sorted(query_terms(item.question))) for item in found]
-            leads = [bot.ask(item.question, mode="extractive").citations[0] for item in found]
             assert len(set(said)) == len(said)
             assert len({(lead.document.id, lead.start) for lead in leads}) == len(leads)
             counts[language].append(len(found))
