@@ -132,6 +132,22 @@ def turns(*texts: str) -> list[Turn]:
     [
         (("How much was Alibaba fined?", "RMB 5."), "And Meituan?", "How much was Meituan fined?"),
         (("阿里巴巴被罚了多少？", "很多。"), "那美团呢？", "美团被罚了多少？"),
+        (
+            ("How much was Alibaba fined in April 2021, and by whom?", "RMB 5."),
+            "And Meituan?",
+            "How much was Meituan fined, and by whom?",
+        ),
+        (("2021年4月阿里巴巴被罚了多少？", "很多。"), "那美团呢？", "美团被罚了多少？"),
+        (
+            ("When did the PIPL take effect?", "In November."),
+            "What are the fines?",
+            "When did the PIPL take effect? What are the fines?",
+        ),
+        (("个人信息保护法什么时候生效？", "11月。"), "罚款最高多少？", "个人信息保护法什么时候生效？ 罚款最高多少？"),
+        (("Why was Didi fined?", "Data."), "What is a negative list?", None),
+        (("Why was Didi fined?", "Data."), "What are the fines for unreported mergers?", None),
+        (("Was Alibaba fined on 10 April 2021?", "Yes."), "And Meituan?", "Was Meituan fined?"),
+        (("Was Alibaba fined in 2021?", "Yes."), "And Meituan?", "Was Meituan fined in 2021?"),
         (("How much was Alibaba fined?", "A lot."), "When does the Data Security Law take effect?", None),
         ((), "And Meituan?", None),
     ],

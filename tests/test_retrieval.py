@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 from briefbot.answering import GLOSSARY_FILE, Briefbot
 from briefbot.embedding import Embedder
 from briefbot.errors import UsageError
+from briefbot.evidence import leave_out_later
 from briefbot.glossary import load_glossary
-from briefbot.models import Filters, Language
+from briefbot.models import Evidence, Filters, Language
+from briefbot.periods import find_days
 from briefbot.query import make_query
 from briefbot.retrieval import ENDED, PER_DOCUMENT, RetrievalParts, Retriever, rank_by
 
@@ -238,3 +240,53 @@ def test_english_questions_find_the_right_article_of_chinese_laws(workshop: Work
         hits += not articles.isdisjoint(right)
     assert len(questions) >= 60
     assert hits / len(questions) >= 0.85
+
+
+@pytest.mark.parametrize(
+    ("question", "as_of", "hidden", "told"),
+    [
+        ("How much was Meituan fined?", "2021-05-01", "five and a half months", "one-line notice of 26 April 2021"),
+        ("What is Executive Order 14105?", "2023-12-31", "COINS Act", "signed Executive Order 14105 on 9 August 2023"),
+    ],
+)
+def test_what_goes_on_from_a_later_day_is_not_told_under_a_date(
+    bot: Briefbot, question: str, as_of: str, hidden: str, told: str
+) -> None:
+    text = bot.ask(question, as_of=as_of, mode="extractive").text
+    assert hidden not in text
+    assert told in text
+
+
+def test_nothing_after_a_later_day_in_its_passage_is_left_under_a_date(bot: Briefbot) -> None:
+    day = dt.date(2021, 12, 31)
+    known = bot.corpus.catalogue().admit(Filters(), day)
+    passages = [passage for id_ in known for passage in bot.corpus.passages_of(id_)]
+    evidence = [
+        Evidence(passage, sentence, 1.0, 0.9, 1.0, 1.0) for passage in passages for sentence in passage.sentences
+    ]
+    left = leave_out_later(evidence, day, ())
+    assert 0 < len(left) < len(evidence)
+    starts = {(item.passage.id, item.sentence.start) for item in left}
+    for passage in passages:
+        is_later = False
+        for sentence in passage.sentences:
+            days = [period.first for period in find_days(sentence.text) if period.first]
+            is_later = any(first > day for first in days) if days else is_later
+            assert ((passage.id, sentence.start) in starts) is not is_later, sentence.text
+
+
+@pytest.mark.parametrize(
+    ("question", "as_of"),
+    [
+        ("How much was Didi fined?", "2021-12-31"),
+        ("How did Tesla respond to the data rules?", None),
+        ("滴滴被罚了多少钱？", "2021-12-31"),
+    ],
+)
+def test_a_question_about_a_company_is_not_answered_with_what_others_did(
+    bot: Briefbot, question: str, as_of: str | None
+) -> None:
+    answer = bot.ask(question, as_of=as_of)
+    assert answer.abstained
+    assert answer.abstention_reason == "weak_evidence"
+    assert not bot.ask("How much was Didi fined?").abstained

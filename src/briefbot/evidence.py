@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import replace
 
+from briefbot.glossary import Glossary, GlossaryEntry
 from briefbot.models import Asked, Evidence, Passage, Query, ScoredPassage, Sentence, Turn
 from briefbot.periods import find_days
 from briefbot.quantities import find_differing
@@ -48,6 +49,9 @@ general questions ten are, by this or by a name, of the 194 development question
 
 SHARED_BY_REPETITIONS = 0.8
 """Part of the words of the shorter of two sentences that the other holds where one repeats the other."""
+
+NAMED = frozenset(("agency", "company", "person", "law", "instrument"))
+"""Kinds of glossary entries that a question may be about."""
 
 PASSAGES_COMPARED = 6
 """Passages whose words a question is compared with to tell whether it is of another field."""
@@ -114,8 +118,9 @@ def score_evidence(
     """Every sentence of the passages found, and of `whole`, the rest of their documents; best first.
 
     Sentences of `secondary` documents (ids) stand lower. Under a date, sentences that name a later day are left out, except
-    for the days that could be `foreseen` then. Scores are sums of standardised parts, so they compare within one question
-    only; `nearness` (standard deviations above what its language has) and `coverage` (0 to 1) compare between questions.
+    for the days that could be `foreseen` then, and with them what goes on from there without a day. Scores are sums of
+    standardised parts, so they compare within one question only; `nearness` (standard deviations above what its language has)
+    and `coverage` (0 to 1) compare between questions.
     """
     best: dict[str, float] = {}
     for found in passages:
@@ -142,7 +147,7 @@ def score_evidence(
             )
             scored += _score_passage(query, found, base, weights, known)
     if query.as_of is not None:
-        scored = [item for item in scored if not _looks_ahead(item.sentence.text, query.as_of, foreseen)]
+        scored = leave_out_later(scored, query.as_of, foreseen)
     return sorted(scored, key=lambda item: (-item.score, item.passage.id, item.sentence.start))
 
 
@@ -179,6 +184,19 @@ def _judge_form(kind: Asked, asked: str, text: str) -> float:
     if kind == "date" and _DAY.search(text):
         worth += DAY_BONUS
     return worth
+
+
+def leave_out_later(scored: Sequence[Evidence], as_of: dt.date, foreseen: Collection[dt.date]) -> list[Evidence]:
+    """Without what was later: sentences that name a later day, and those after one in its passage that name no day at all."""
+    later: set[tuple[str, int]] = set()
+    for passage in {item.passage.id: item.passage for item in scored}.values():
+        is_later = False
+        for sentence in passage.sentences:
+            if find_days(sentence.text):
+                is_later = _looks_ahead(sentence.text, as_of, foreseen)
+            if is_later:
+                later.add((passage.id, sentence.start))
+    return [item for item in scored if (item.passage.id, item.sentence.start) not in later]
 
 
 def _looks_ahead(text: str, as_of: dt.date, foreseen: Collection[dt.date]) -> bool:
@@ -249,6 +267,20 @@ def is_beside(query: Query, chosen: Sequence[Evidence]) -> bool:
     if not own or any(item.passage.language != query.language for item in chosen):
         return False
     return all(own.isdisjoint(term_set(f"{item.passage.context} {item.sentence.text}")) for item in chosen)
+
+
+def is_about_others(query: Query, chosen: Sequence[Evidence], glossary: Glossary) -> bool:
+    """Whether a question names a company, and the sentences chosen for it, with their headings, name nothing that it names."""
+    told = " ".join(f"{item.passage.context} {item.sentence.text}" for item in chosen)
+    named = _names_in(query.standalone, glossary)
+    is_of_company = any(entry.kind == "company" for entry in named.values())
+    return is_of_company and named.keys().isdisjoint(_names_in(told, glossary))
+
+
+def _names_in(text: str, glossary: Glossary) -> dict[str, GlossaryEntry]:
+    """Bodies, people and texts that a text names, by id."""
+    both = (*glossary.find(text, "en"), *glossary.find(text, "zh"))
+    return {entry.id: entry for entry in both if entry.kind in NAMED}
 
 
 def has_list_form(text: str) -> bool:

@@ -127,6 +127,9 @@ _RANGE = re.compile(
     r"\w ?(?:\b(?:and|to|until|through)\b|[–至到]|(?<=[a-z\d年月]) ?- ?(?=[a-z]|(?:19|20)\d\d\b)) ?\w", re.IGNORECASE
 )
 """What stands between the ends of a period that is named as a whole; no ISO day has it."""
+_MONTH_DAYS = 31
+_LEADS_TO = re.compile(r"(?:\s*\b(?:on|in|of|by|since|during|from)(?: the)?\s+|\s+|[在于自从])$", re.IGNORECASE)
+_LED_FROM = re.compile(r"^ ?[，的]")
 _RANGE_SIGNS = frozenset(("to", "until", "through", "–", "-", "至", "到"))
 _BETWEEN = re.compile(r"(?:between|from|从|自)(?: the)? ?$")
 _NAMED_EN = re.compile(
@@ -157,6 +160,19 @@ def find_period(text: str) -> Period | None:
 def find_days(text: str) -> list[Period]:
     """Every day, month or longer stretch that a text names, in order, as it is written."""
     return [mention.period for mention in _find_mentions(text, names_count=True)]
+
+
+def leave_out_days(text: str) -> str:
+    """A question without the days and months it names, and the words that lead to them; years and longer stretches stay."""
+    if len(plain_chars(text)) != len(text):
+        return text
+    left = text
+    for mention in sorted(_find_mentions(text), key=lambda item: -item.start):
+        first, last = mention.period.first, mention.period.last
+        if first and last and (last - first).days <= _MONTH_DAYS:
+            before, after = left[: mention.start], left[mention.end :]
+            left = _LEADS_TO.sub("", before) + _LED_FROM.sub("", after)
+    return left
 
 
 def _find_mentions(text: str, *, names_count: bool = False) -> Iterator[_Mention]:

@@ -10,7 +10,7 @@ from briefbot.errors import UsageError
 from briefbot.glossary import Glossary
 from briefbot.legal_terms import translate_terms
 from briefbot.models import Filters, Language, Query, Turn
-from briefbot.periods import find_days, find_period
+from briefbot.periods import find_days, find_period, leave_out_days
 from briefbot.question_kinds import articles_in, asked_for
 from briefbot.terms import is_chinese, query_terms, to_simplified, write_chinese_number
 
@@ -66,6 +66,13 @@ _WHOLE = re.compile(
     re.IGNORECASE,
 )
 """A whole question, however short: "Who is Jack Ma?"."""
+
+_BELONGS = re.compile(
+    r"\bthe (?:\w+ )?(?:fines?|penalt(?:y|ies)|punishments?|sanctions?)\b(?! (?:on|of|for|against|by|under)\b)"
+    r"|^(?:那么?)?(?:最高|最多)?(?:罚款|处罚|罚则|罚)",
+    re.IGNORECASE,
+)
+"""Terms that belong to something which a question has to name, or lean on: "What are the fines?"."""
 
 _THAT_DAY = re.compile(
     r"\bthat (?:day|date|month|year|time)\b|\bthen\b|那天|当天|当日|同日|那个?月|当月|同月|那年|当年|当时",
@@ -231,13 +238,17 @@ def _leans(question: str, glossary: Glossary | None) -> bool:
     """Whether a question points back, is too short to stand alone, or names nothing that the glossary knows."""
     if _FOLLOW_UP.search(question) or glossary is None:
         return bool(_FOLLOW_UP.search(question)) or len(query_terms(question)) <= _SHORT_QUESTION_TERMS
-    if not glossary.find(question, _language_of(question)):
+    named = glossary.find(question, _language_of(question))
+    if not named or (all(entry.kind == "concept" for entry in named) and _BELONGS.search(question)):
         return True
     return len(query_terms(question)) <= _SHORT_QUESTION_TERMS and not _WHOLE.search(question)
 
 
 def _swap_name(question: str, earlier: Sequence[str], glossary: Glossary) -> str | None:
-    """The last question that names something of the same kind, with the new name in its place."""
+    """The last question that names something of the same kind, with the new name in its place.
+
+    The day or month of what it asked about is another's, and left out.
+    """
     language = _language_of(question)
     match = _SWAP[language].match(question.strip())
     name = match["name"] if match else ""
@@ -250,7 +261,7 @@ def _swap_name(question: str, earlier: Sequence[str], glossary: Glossary) -> str
     for before in reversed(earlier):
         for old in glossary.names_in(before, _language_of(before)):
             if kinds & {entry.kind for entry in glossary.find(old, _language_of(before))} and old in before:
-                return before.replace(old, name.strip(), 1)
+                return leave_out_days(before.replace(old, name.strip(), 1))
     return None
 
 
