@@ -22,7 +22,7 @@ from briefbot.composition import Part, are_items, choose_sentences, cite, compos
 from briefbot.corpus import Corpus
 from briefbot.embedding import Embedder, Progress, count_cores, load_embedder
 from briefbot.errors import BusyError, UsageError
-from briefbot.evidence import is_about_others, is_beside, is_foreign, put_back_said, score_evidence
+from briefbot.evidence import about_company, is_beside, is_foreign, put_back_said, score_evidence
 from briefbot.generation import Following, Generated, generate
 from briefbot.glossary import load_glossary
 from briefbot.hygiene import is_showable, talks_to_machine
@@ -245,7 +245,7 @@ class Briefbot:
                 evidence = put_back_said(evidence, history)
             chosen = choose_sentences(evidence, query.asked, _publication_days(evidence, catalogue))
         found = Found(catalogue, passages, evidence, chosen)
-        missing = find_missing(query, [item.sentence.text for item in chosen])
+        missing = find_missing(query, [item.sentence.text for item in about_company(query, chosen, self.glossary)])
         reason = self._reason_to_abstain(query, found, missing)
         stages = {"retrieve": _milliseconds(retrieved - started)}
         answer = (
@@ -407,7 +407,7 @@ class Briefbot:
         nearest = max(item.nearness for item in found.evidence)
         if nearest < LEAST_NEARNESS or is_foreign(query, passages) or missing or is_beside(query, chosen):
             return "weak_evidence"
-        return "weak_evidence" if is_about_others(query, chosen, self.glossary) else None
+        return None
 
     def _abstain(
         self,

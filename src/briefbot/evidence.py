@@ -269,12 +269,16 @@ def is_beside(query: Query, chosen: Sequence[Evidence]) -> bool:
     return all(own.isdisjoint(term_set(f"{item.passage.context} {item.sentence.text}")) for item in chosen)
 
 
-def is_about_others(query: Query, chosen: Sequence[Evidence], glossary: Glossary) -> bool:
-    """Whether a question names a company, and the sentences chosen for it, with their headings, name nothing that it names."""
-    told = " ".join(f"{item.passage.context} {item.sentence.text}" for item in chosen)
+def about_company(query: Query, chosen: Sequence[Evidence], glossary: Glossary) -> list[Evidence]:
+    """The sentences that name, themselves or in their headings, something that a question about a company names; all for others."""
     named = _names_in(query.standalone, glossary)
-    is_of_company = any(entry.kind == "company" for entry in named.values())
-    return is_of_company and named.keys().isdisjoint(_names_in(told, glossary))
+    if not any(entry.kind == "company" for entry in named.values()):
+        return list(chosen)
+    return [
+        item
+        for item in chosen
+        if not named.keys().isdisjoint(_names_in(f"{item.passage.context} {item.sentence.text}", glossary))
+    ]
 
 
 def _names_in(text: str, glossary: Glossary) -> dict[str, GlossaryEntry]:

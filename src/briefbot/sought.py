@@ -82,7 +82,7 @@ def find_missing(query: Query, texts: Sequence[str]) -> Missing | None:
     """What the question wants and none of the texts tells: a number of certain things, or a value; None if nothing is missing.
 
     Of the 33 unanswerable questions of the development split 16 are found, of the 194 others none. (That any amount or any date is
-    there was tried too: it found no further ones.)
+    there was tried too: it found no further ones.) Give only texts about the company that a question names, or another's count.
     """
     if query.asked in {"amount", "other"}:
         given = find_quantities(f"{query.question} {query.standalone} {query.translation}")
