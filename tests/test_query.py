@@ -156,6 +156,32 @@ def test_a_follow_up_is_made_standalone(history: tuple[str, ...], question: str,
     assert make_standalone(question, turns(*history), GLOSSARY) == (expected or question)
 
 
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        ("What did SAMR do last year?", "2023-01-01", "2023-12-31"),
+        ("去年有哪些处罚？", "2023-01-01", "2023-12-31"),
+        ("今年的政策", "2024-01-01", "2024-12-31"),
+        ("What happened last month?", "2023-12-01", "2023-12-31"),
+        ("本月有什么新规？", "2024-01-01", "2024-01-31"),
+        ("fines in the past two years", "2022-01-15", "2024-01-15"),
+        ("近三年的反垄断案件", "2021-01-15", "2024-01-15"),
+        ("in the last year", "2023-01-15", "2024-01-15"),
+        ("the previous year's turnover", None, None),
+        ("上一年度销售额的百分之几？", None, None),
+    ],
+)
+def test_a_time_that_is_named_by_the_day_of_asking_is_read_from_it(
+    text: str, first: str | None, last: str | None
+) -> None:
+    day = dt.date(2024, 1, 15)
+    period = find_period(text, day)
+    assert (first, last) == ((str(period.first), str(period.last)) if period else (None, None))
+    assert find_period(text) is None
+    assert make_query(text, as_of=day).period == ((period.first, period.last) if period else None)
+    assert find_period(f"{text} 2019", day) == find_period("2019")
+
+
 def test_a_message_longer_than_a_question_is_leant_on_by_its_end_and_refuses_nothing() -> None:
     long = f"{'Tell me more. ' * 300}How much was Didi fined?"
     assert "Didi" in make_standalone("And when was it fined?", turns(long), GLOSSARY)

@@ -127,6 +127,26 @@ _RANGE = re.compile(
     r"\w ?(?:\b(?:and|to|until|through)\b|[–至到]|(?<=[a-z\d年月]) ?- ?(?=[a-z]|(?:19|20)\d\d\b)) ?\w", re.IGNORECASE
 )
 """What stands between the ends of a period that is named as a whole; no ISO day has it."""
+_RELATIVE_YEARS = tuple(
+    (re.compile(pattern), years)
+    for pattern, years in (
+        (r"\bthis year\b|今年|本年(?!度)", 0),
+        (r"(?<!the )\blast year\b|去年", 1),
+        (r"\bthe year before last\b|前年", 2),
+    )
+)
+_RELATIVE_MONTHS = tuple(
+    (re.compile(pattern), months)
+    for pattern, months in ((r"\bthis month\b|本月|这个月", 0), (r"(?<!the )\blast month\b|上个?月", 1))
+)
+_PAST = re.compile(
+    r"\b(?:the|these) (?:last|past) (?:(?P<n>\d{1,2}|two|three|four|five|six|ten|twelve) )?(?P<unit>year|month)s?\b"
+    r"|(?:过去|最近|近)(?P<z>\d{1,2}|[一两二三四五六十])个?(?P<unit_zh>年|月)"
+)
+_COUNTS = {
+    "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "ten": 10, "twelve": 12,
+    "一": 1, "两": 2, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "十": 10,
+}  # fmt: skip
 _MONTH_DAYS = 31
 _LEADS_TO = re.compile(r"(?:\s*\b(?:on|in|of|by|since|during|from)(?: the)?\s+|\s+|[在于自从])$", re.IGNORECASE)
 _LED_FROM = re.compile(r"^ ?[，的]")
@@ -140,14 +160,15 @@ _NAMED_ZH = re.compile(r"^ ?(?:年)?(?:版|第\d+号|修订|修正|修改|草案
 _OPENED = re.compile(r"(?:[\[〔(（《]|No\. ?|version of |edition of |revision of |draft of )$")
 
 
-def find_period(text: str) -> Period | None:
+def find_period(text: str, today: dt.date | None = None) -> Period | None:
     """The period that a question's words restrict it to; None where they restrict nothing.
 
-    Of several mentions the two of a range ("between A and B") count together, else the first.
+    Of several mentions the two of a range ("between A and B") count together, else the first. "Last year" and the like are
+    read where `today` is given and no other time is named.
     """
     mentions = list(_find_mentions(text))
     if not mentions:
-        return None
+        return _find_relative(text, today) if today else None
     folded = plain_chars(text)
     first = mentions[0]
     for second in mentions[1:2]:
@@ -155,6 +176,25 @@ def find_period(text: str) -> Period | None:
         if link and (link[0].strip() in _RANGE_SIGNS or _BETWEEN.search(folded[: first.start].lower())):
             return Period(first.period.first, second.period.last)
     return first.period if _RANGE.search(folded[first.start : first.end]) else _open_up(first, folded)
+
+
+def _find_relative(text: str, today: dt.date) -> Period | None:
+    """The period before a day that a text names by that day: "this year", "last month", "过去三年"."""
+    folded = plain_chars(text).lower()
+    for pattern, years in _RELATIVE_YEARS:
+        if pattern.search(folded):
+            return _months(today.year - years, 1, 12)
+    for pattern, back in _RELATIVE_MONTHS:
+        if pattern.search(folded):
+            year, month = divmod(12 * today.year + today.month - 1 - back, 12)
+            return _months(year, month + 1, month + 1)
+    match = _PAST.search(folded)
+    if match is None:
+        return None
+    written = match["n"] or match["z"] or "1"
+    number = int(written) if written.isdigit() else _COUNTS.get(written, 1)
+    days = number * (365 if (match["unit"] or match["unit_zh"]) in {"year", "年"} else 30)
+    return Period(today - dt.timedelta(days=days), today)
 
 
 def find_days(text: str) -> list[Period]:

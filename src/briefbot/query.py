@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
 
+from briefbot.catalogue import china_today
 from briefbot.errors import UsageError
 from briefbot.glossary import Glossary
 from briefbot.legal_terms import translate_terms
@@ -95,7 +96,7 @@ def make_query(
     language = _language_of(cleaned)
     articles = articles_in(standalone)
     asked = asked_for(cleaned)
-    period = find_period(standalone)
+    period = find_period(standalone, as_of or china_today())
     translation = [glossary.translate(standalone, language)] if glossary else []
     translation += [f"Article {n}" if language == "zh" else f"第{write_chinese_number(n)}条" for n in articles]
     return Query(
