@@ -18,7 +18,7 @@ from briefbot.legal_terms import translate_terms
 from briefbot.models import Language, Turn
 from briefbot.periods import find_days, find_period
 from briefbot.query import make_query, make_standalone
-from briefbot.question_kinds import articles_in, asked_for
+from briefbot.question_kinds import articles_in, asked_for, asks_for_judgement
 from briefbot.terms import read_chinese_number, to_simplified, write_chinese_number
 
 GLOSSARY = load_glossary(GLOSSARY_FILE)
@@ -293,3 +293,23 @@ def test_a_follow_up_is_told_less_of_what_was_told_before(bot: Briefbot, monkeyp
     assert [citation.quote for citation in again.citations] == [citation.quote for citation in first.citations]
     monkeypatch.setattr("briefbot.evidence.SAID_BEFORE", 0.0)
     assert knowing < count_repeated()
+
+
+@pytest.mark.parametrize(
+    ("question", "is_asked"),
+    [
+        ("Will China ban Nvidia?", True),
+        ("Will Didi relist in Hong Kong?", True),
+        ("Is Alibaba a good investment?", True),
+        ("Is it safe to invest in Chinese tech?", True),
+        ("英伟达会被禁吗？", True),
+        ("滴滴会在香港上市吗？", True),
+        ("Will the PIPL apply to my company?", False),
+        ("When will the amendments take effect?", False),
+        ("违反数据安全法会被罚吗？", False),
+        ("个保法会适用于外国公司吗？", False),
+        ("Did MOFCOM ban exports of gallium?", False),
+    ],
+)
+def test_forecasts_and_advice_are_told_from_questions_of_law(question: str, is_asked: bool) -> None:
+    assert asks_for_judgement(question) is is_asked

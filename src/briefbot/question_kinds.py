@@ -82,7 +82,10 @@ _JUDGEMENT = re.compile(
     r"\bshould (?:i|we|one|investors?) (?:\w+ )?(?:buy|sell|hold|invest|short|stock|dump|keep|put|get|bet|exit|avoid|purchase)\b|\bdo you (?:think|believe|expect|reckon|like|prefer)\b|\bin your (?:opinion|view)\b"
     r"|\bwhat(?:'s| is) your (?:opinion|view|take|forecast|prediction)\b|\bwould you (?:recommend|advise|buy|sell|say|bet)\b|\b(?:good|right|best|bad) (?:time|idea|moment|stocks?|investment) to (?:buy|sell|invest|own|hold)\b"
     r"|\bworth (?:buying|investing|holding)\b|\b(?:predict|forecast|guess) (?:how|what|whether|when|if|the|which)\b|\bwhich (?:stocks?|shares?) (?:should|to|will|would)\b|\bwill\b.{0,80}\b(?:next year|in the coming (?:year|months)|by 20[3-9]\d|rise|crash|rally|collapse|rebound)\b"
-    r"|你(?:觉得|认为|看好|怎么看|的看法|的观点|预测|会买)|该不该|值不值得|值得(?:买|投资|持有|入手)|会不会(?:再|涨|跌|继续)|(?:帮我|请)预测|要不要(?:买|卖|囤|抛)|(?:能|可以)(?:买|抄底)吗|适合(?:买入|投资|抄底)|明年.{0,12}会.{0,16}吗",
+    r"|你(?:觉得|认为|看好|怎么看|的看法|的观点|预测|会买)|该不该|值不值得|值得(?:买|投资|持有|入手)|会不会(?:再|涨|跌|继续)|(?:帮我|请)预测|要不要(?:买|卖|囤|抛)|(?:能|可以)(?:买|抄底)吗|适合(?:买入|投资|抄底)|明年.{0,12}会.{0,16}吗"
+    r"|\b(?:a|an) (?:good|bad|safe|sound|great|wise) (?:investment|stock|buy|bet)\b|\bsafe to (?:invest|buy)\b"
+    r"|^(?:so |and |but )?will .{2,60}\b(?:ban|fine|relist|delist|list|block|lift|crack down|return|win|lose|survive|recover|punish|reopen|merge"
+    r"|retaliate|default|invade)\b|会(?:再)?被?(?:禁|封|下架|制裁)吗|会.{0,8}(?:上市|退市|倒闭|破产|复苏|回归|反弹)吗",
     re.IGNORECASE,
 )
 
