@@ -14,6 +14,7 @@ from briefbot.eval.exchanges import load_plain_claims, make_exchanges, measure_e
 from test_composition import make_document, make_evidence
 
 from briefbot.answering import GLOSSARY_FILE, Briefbot
+from briefbot.bearing import MOST_VALUES, find_bearings
 from briefbot.checking import INTERCEPTS, WEIGHTS, check_claim
 from briefbot.errors import UsageError
 from briefbot.glossary import load_glossary
@@ -66,6 +67,12 @@ def test_a_claim_with_a_number_nobody_states_is_never_supported(bot: Briefbot) -
         ("SAMR fined Alibaba RMB 455.712 billion on 10 April 2021.", "number", "455.712 billion", "18.228 billion"),
         ("The Meituan fine equalled 4 percent of its 2020 sales in China.", "number", "4", "3"),
         ("国家网信办对阿里巴巴罚款182.28亿元。", "actor", "国家互联网信息办公室", "国家市场监督管理总局"),
+        ("SAMR fined Meituan RMB 18.228 billion.", "number", "18.228 billion", "3.442 billion"),
+        ("SAMR fined Alibaba RMB 3.442 billion in October 2021.", "number", "3.442 billion", "18.228 billion"),
+        ("SAMR fined Alibaba RMB 18.228 billion in May 2021.", "date", "May 2021", "10 April 2021"),
+        ("The Data Security Law took effect in 2022.", "date", "2022", "1 September 2021"),
+        ("SAMR fined Alibaba less than RMB 18 billion.", "number", "18 billion", "18.228 billion"),
+        ("Alibaba's fine was exactly RMB 18 billion.", "number", "18 billion", "18.228 billion"),
     ],
 )  # fmt: skip
 def test_a_value_or_body_of_something_else_does_not_bear_a_claim_out(
@@ -87,6 +94,9 @@ def test_a_value_or_body_of_something_else_does_not_bear_a_claim_out(
         "The 2024 Negative List took effect on 1 November 2024.",
         "SAMR fined Alibaba RMB 18.228 billion [1].",
         "阿里巴巴被罚182亿元。",
+        "SAMR fined Alibaba more than RMB 18 billion.",
+        "SAMR fined Alibaba in 2021.",
+        "The 2022 AML raises the fines for unreported mergers.",
     ],
 )
 def test_other_ways_of_writing_a_value_are_the_same_value(bot: Briefbot, claim: str) -> None:
@@ -95,7 +105,17 @@ def test_other_ways_of_writing_a_value_are_the_same_value(bot: Briefbot, claim: 
     assert check.claim == claim.replace(" [1]", "")
 
 
-@pytest.mark.parametrize("claim", ["Didi was never fined.", "SAMR did not fine Alibaba in April 2021."])
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "Didi was never fined.",
+        "SAMR did not fine Alibaba in April 2021.",
+        "The Data Security Law is not in force.",
+        "滴滴没有被罚款。",
+        "市监总局没有对阿里巴巴罚款。",
+        "国家网信办未对滴滴罚款。",
+    ],
+)
 def test_a_claim_that_denies_what_the_sources_say_is_not_supported(bot: Briefbot, claim: str) -> None:
     check = bot.check(claim)
     assert check.verdict != "supported"
@@ -107,8 +127,7 @@ def test_sentences_of_the_corpus_are_supported_and_others_values_in_them_are_not
     assert exchanges == make_exchanges(bot, 60, seed=2)
     assert {item.kind for item in exchanges} == {"number", "date"}
     assert all(item.changed != item.sentence for item in exchanges)
-    plain = [item for item in load_plain_claims() if item.is_true]
-    figures = measure_exchanges(bot, exchanges, plain)
+    figures = measure_exchanges(bot, exchanges, load_plain_claims())
     assert figures.unchanged is not None
     assert figures.unchanged.mean >= 0.95
     assert figures.number is not None
@@ -117,8 +136,39 @@ def test_sentences_of_the_corpus_are_supported_and_others_values_in_them_are_not
     assert figures.date.mean <= 0.05
     assert figures.plain_true is not None
     assert figures.plain_true.mean >= 0.9
-    assert figures.plain_false is None
+    assert figures.plain_false is not None
+    assert figures.plain_false.mean <= 0.2
     assert "with another date" in render_exchanges(figures)
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "Article 99 of the Personal Information Protection Law sets fines of up to 5 percent of turnover.",
+        "《个人信息保护法》第九十九条规定了罚款。",
+        "The Data Security Law took effect on 31 February 2021.",
+    ],
+)
+def test_an_article_or_day_that_there_is_not_is_never_supported(bot: Briefbot, claim: str) -> None:
+    assert bot.check(claim).verdict != "supported"
+    assert bot.check("Article 66 of the PIPL allows a fine of up to RMB 50 million.").verdict == "supported"
+
+
+@pytest.mark.parametrize(
+    "claim", ["RMB", "valid", "有效", "Alibaba", "no", "½", "18.228 billion", "Article 5", "第五条"]
+)
+def test_what_states_nothing_is_not_found(bot: Briefbot, claim: str) -> None:
+    check = bot.check(claim)
+    assert (check.verdict, check.citations) == ("not_found", ())
+
+
+@pytest.mark.parametrize("claim", ["5 or " * 399, "5亿元，" * 400, "1 January 2021, " * 124, "2021年11月1日，并" * 160])
+def test_of_very_many_values_the_first_are_looked_up(bot: Briefbot, claim: str) -> None:
+    evidence = bot.find_evidence("SAMR fined Alibaba RMB 18.228 billion on 10 April 2021.")[:8]
+    bearings = find_bearings(claim, evidence, bot.glossary)
+    assert len(bearings) > 100
+    assert not any(item.bearers or item.rival for item in bearings[MOST_VALUES:])
+    assert bot.check(claim).verdict != "supported"
 
 
 def test_a_verdict_is_the_likeliest_one(bot: Briefbot) -> None:

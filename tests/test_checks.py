@@ -58,6 +58,20 @@ def test_a_text_that_cannot_be_checked_is_refused(service: str, body: dict[str, 
     assert said in response.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    ("text", "checked"),
+    [
+        ("SAMR fined Alibaba. [1] [2] [3] [4] [5]", [True, False]),
+        ("SAMR fined Alibaba in April 2021.\n\nWho fined Alibaba in the end?[1]", [True, False]),
+        ('The Post asked "Will Didi delist?"[1]', [True]),
+    ],
+)
+def test_marks_and_quoted_questions_refuse_nothing(service: str, text: str, checked: list[bool]) -> None:
+    response = httpx2.post(f"{service}/v1/checks", json={"text": text}, trust_env=False)
+    assert response.status_code == 200, response.text
+    assert [claim["check"] is not None for claim in response.json()["claims"]] == checked
+
+
 def test_what_states_nothing_is_not_checked() -> None:
     assert can_be_checked("The fine was paid.")
     assert can_be_checked("罚款已经缴纳完毕。")

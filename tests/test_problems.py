@@ -271,9 +271,9 @@ def test_behind_a_prefix_the_routes_are_told_apart_as_well(tmp_path: Path) -> No
 
 def test_another_method_is_refused_with_the_ones_there_are(service: str) -> None:
     for verb, path, allowed in (
-        ("PUT", "/v1/documents", "GET, POST"),
+        ("PUT", "/v1/documents", "GET, HEAD, POST"),
         ("GET", "/v1/answer", "POST"),
-        ("PATCH", "/v1/conversations/conv_x", "DELETE, GET"),
+        ("PATCH", "/v1/conversations/conv_x", "DELETE, GET, HEAD"),
     ):
         response = httpx2.request(verb, f"{service}{path}", trust_env=False)
         assert (response.status_code, response.headers["allow"]) == (405, allowed), path
@@ -338,13 +338,23 @@ def test_a_parameter_that_would_be_passed_over_is_refused(service: str, path: st
     assert said in response.json()["detail"]
 
 
+def test_a_day_beside_the_body_is_not_passed_over(service: str) -> None:
+    body = {"question": "What happened to Didi?"}
+    response = httpx2.post(f"{service}/v1/answer", params={"as_of": "2021-07-01"}, json=body, trust_env=False)
+    assert response.status_code == 422
+    assert response.json()["detail"] == "as_of: expected no parameters; got as_of; correct the request"
+    nameless = httpx2.get(f"{service}/v1/documents?=1", trust_env=False)
+    assert nameless.json()["detail"].startswith("a parameter: expected one of the parameters as_of, ")
+
+
 def test_a_parameter_for_several_values_may_come_several_times(service: str) -> None:
     found = httpx2.get(f"{service}/v1/documents?kind=law&kind=rule&limit=500", trust_env=False).json()
     assert {document["kind"] for document in found["documents"]} == {"law", "rule"}
 
 
 @pytest.mark.parametrize(
-    "sent_as", ["", "text/plain", "application/x-www-form-urlencoded", "application/xml; charset=utf-8"]
+    "sent_as",
+    ["", "text/plain", "application/x-www-form-urlencoded", "application/xml; charset=utf-8", "multipart/form-data"],
 )
 @pytest.mark.parametrize("path", ["/v1/answer", "/v1/chat/completions", "/v1/checks"])
 def test_json_that_is_sent_as_something_else_is_refused_with_what_to_send(
@@ -415,6 +425,8 @@ def test_head_has_the_headers_of_get_and_no_body(service: str, path: str) -> Non
 
 
 def test_no_cache_keeps_what_is_below_v1(service: str) -> None:
+    body = {"question": "What happened to Didi?"}
+    assert httpx2.post(f"{service}/v1/answer/stream", json=body, trust_env=False).headers["cache-control"] == "no-store"
     for path, kept in (("/v1/documents", "no-store"), ("/v1/nothing", "no-store"), ("/healthz", None)):
         assert httpx2.get(f"{service}{path}", trust_env=False).headers.get("cache-control") == kept, path
 

@@ -43,7 +43,7 @@ from briefbot.models import (
     Turn,
 )
 from briefbot.notices import find_notices, title_in
-from briefbot.query import clean_claim, make_query
+from briefbot.query import clean_claim, make_query, states_something
 from briefbot.question_kinds import asks_for_judgement
 from briefbot.reranking import open_reranker
 from briefbot.retrieval import RetrievalParts, Retriever
@@ -274,7 +274,7 @@ class Briefbot:
         with self._cores:
             catalogue, passages = self._find_known(query)
             evidence = [item for item in self._weigh(query, passages, catalogue) if is_showable(item.sentence.text)]
-        if is_foreign(query, passages) or not _WORD.search(claim):
+        if is_foreign(query, passages) or not states_something(query.question):
             evidence = []
         documents = {id_: catalogue.documents[id_] for id_ in {item.passage.document_id for item in evidence}}
         statuses = {id_: catalogue.status_of(document, query.as_of) for id_, document in documents.items()}

@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import replace
 
-from briefbot.glossary import Glossary, GlossaryEntry
+from briefbot.glossary import Glossary
 from briefbot.models import Asked, Evidence, Passage, Query, ScoredPassage, Sentence, Turn
 from briefbot.periods import find_days
 from briefbot.quantities import find_differing
@@ -49,9 +49,6 @@ general questions ten are, by this or by a name, of the 194 development question
 
 SHARED_BY_REPETITIONS = 0.8
 """Part of the words of the shorter of two sentences that the other holds where one repeats the other."""
-
-NAMED = frozenset(("agency", "company", "person", "law", "instrument"))
-"""Kinds of glossary entries that a question may be about."""
 
 PASSAGES_COMPARED = 6
 """Passages whose words a question is compared with to tell whether it is of another field."""
@@ -270,21 +267,20 @@ def is_beside(query: Query, chosen: Sequence[Evidence]) -> bool:
 
 
 def about_company(query: Query, chosen: Sequence[Evidence], glossary: Glossary) -> list[Evidence]:
-    """The sentences that name, themselves or in their headings, something that a question about a company names; all for others."""
-    named = _names_in(query.standalone, glossary)
-    if not any(entry.kind == "company" for entry in named.values()):
+    """The sentences that name, themselves or in their headings, a company that a question names; all where it names none."""
+    asked = _companies_in(query.standalone, glossary)
+    if not asked:
         return list(chosen)
     return [
         item
         for item in chosen
-        if not named.keys().isdisjoint(_names_in(f"{item.passage.context} {item.sentence.text}", glossary))
+        if not asked.isdisjoint(_companies_in(f"{item.passage.context} {item.sentence.text}", glossary))
     ]
 
 
-def _names_in(text: str, glossary: Glossary) -> dict[str, GlossaryEntry]:
-    """Bodies, people and texts that a text names, by id."""
+def _companies_in(text: str, glossary: Glossary) -> set[str]:
     both = (*glossary.find(text, "en"), *glossary.find(text, "zh"))
-    return {entry.id: entry for entry in both if entry.kind in NAMED}
+    return {entry.id for entry in both if entry.kind == "company"}
 
 
 def has_list_form(text: str) -> bool:

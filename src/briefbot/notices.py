@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from briefbot.bearing import find_bearings
+from briefbot.bearing import Bearing, find_bearings
 from briefbot.catalogue import Catalogue
 from briefbot.checking import SENTENCES_COMPARED, find_contrasts
 from briefbot.composition import Composed
@@ -88,9 +88,9 @@ def _about_premise(
         id_ = contrast.evidence.passage.document_id
         cited = [item for item in composed.citations if item.document.id == id_]
         number = numbers.get((id_, contrast.evidence.sentence.start)) or next(
-            (item.number for item in composed.citations if contrast.found in item.quote), None
+            (item.number for item in composed.citations if _quotes(item.quote, contrast.found)), None
         )
-        is_limit = contrast.kind == "number" and _is_limit(query.question, contrast.stated)
+        is_limit = contrast.kind == "number" and _is_limit(query.question, contrast.stated, bearings)
         is_named = contrast.kind == "actor" and any(_is_named(contrast.stated, item.quote, glossary) for item in cited)
         if contrast.kind not in _PREMISES or not number or is_limit or is_named:
             continue
@@ -104,10 +104,15 @@ def _is_named(name: str, quote: str, glossary: Glossary) -> bool:
     return any(name in (*entry.en, *entry.zh) for entry in names_in(quote, glossary).values())
 
 
-def _is_limit(question: str, stated: str) -> bool:
+def _is_limit(question: str, stated: str, bearings: Sequence[Bearing]) -> bool:
     """Whether a number in a question is one that what is asked for shall exceed or keep below, and so states nothing."""
-    at = question.find(stated)
-    return bool(_LIMIT.search(question[:at]) or _LIMIT_AFTER.match(question[at + len(stated) :]))
+    values = [item.value for item in bearings if question[item.value.start : item.value.end] == stated]
+    return any(_LIMIT.search(question[: it.start]) or _LIMIT_AFTER.match(question[it.end :]) for it in values)
+
+
+def _quotes(quote: str, value: str) -> bool:
+    """Whether a quote holds a value that is no part of a longer number."""
+    return bool(re.search(rf"(?<![\d.,]){re.escape(value)}(?!\d|[.,]\d)", quote))
 
 
 def _about_conflicts(citations: Sequence[Citation], language: Language, glossary: Glossary) -> Iterator[Notice]:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from briefbot.terms import plain_chars
+from briefbot.terms import is_chinese, plain_chars
 
 MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
@@ -124,7 +124,8 @@ _UNTIL_ZH = re.compile(r"^ ?(?:为止|止)")
 _SINCE_ZH = re.compile(r"^ ?(?:以来|起|以后|之后|后)")
 _AND = re.compile(r"^ ?(?:and|to|until|through|–|-|和|与|至|到) ?(?:the )?$")
 _RANGE = re.compile(
-    r"\w ?(?:\b(?:and|to|until|through)\b|[–至到]|(?<=[a-z\d年月]) ?- ?(?=[a-z]|(?:19|20)\d\d\b)) ?\w", re.IGNORECASE
+    r"\w ?(?:\b(?:and|to|until|through)\b|[–至到]|(?<=[a-z\d年月])(?<!mid)(?<!early)(?<!late)(?<!end) ?- ?(?=[a-z]|(?:19|20)\d\d\b)) ?\w",
+    re.IGNORECASE,
 )
 """What stands between the ends of a period that is named as a whole; no ISO day has it."""
 _RELATIVE_YEARS = tuple(
@@ -149,7 +150,12 @@ _COUNTS = {
 }  # fmt: skip
 _MONTH_DAYS = 31
 _LEADS_TO = re.compile(r"(?:\s*\b(?:on|in|of|by|since|during|from)(?: the)?\s+|\s+|[在于自从])$", re.IGNORECASE)
-_LED_FROM = re.compile(r"^ ?[，的]")
+_LED_FROM = re.compile(r"^ ?[，,、的] ?")
+_BOUND = re.compile(
+    r"(?:\b(?:before|after|until|up to|as of|by|since|from|between|prior to|earlier than|later than)(?: the)?(?: (?:end|beginning) of)?|截至|截止|直到|自从?|从|到|至)\s*$",
+    re.IGNORECASE,
+)
+_BOUND_AFTER = re.compile(r"^ ?(?:以|之)?(?:前|后|来|起|为止|至|到)|^ ?[)）]")
 _RANGE_SIGNS = frozenset(("to", "until", "through", "–", "-", "至", "到"))
 _BETWEEN = re.compile(r"(?:between|from|从|自)(?: the)? ?$")
 _NAMED_EN = re.compile(
@@ -206,13 +212,12 @@ def leave_out_days(text: str) -> str:
     """A question without the days and months it names, and the words that lead to them; years and longer stretches stay."""
     if len(plain_chars(text)) != len(text):
         return text
-    left = text
-    for mention in sorted(_find_mentions(text), key=lambda item: -item.start):
-        first, last = mention.period.first, mention.period.last
-        if first and last and (last - first).days <= _MONTH_DAYS:
-            before, after = left[: mention.start], left[mention.end :]
-            left = _LEADS_TO.sub("", before) + _LED_FROM.sub("", after)
-    return left
+    mentions = [item for item in _find_mentions(text) if item.period.first and item.period.last]
+    short = [item for item in mentions if (item.period.last - item.period.first).days <= _MONTH_DAYS]  # type: ignore[operator]
+    if len(short) != 1 or _BOUND.search(text[: short[0].start]) or _BOUND_AFTER.match(text[short[0].end :]):
+        return text
+    before, after = _LEADS_TO.sub("", text[: short[0].start]), text[short[0].end :]
+    return before + (_LED_FROM.sub("", after) if not before.strip() or is_chinese(text) else after)
 
 
 def _find_mentions(text: str, *, names_count: bool = False) -> Iterator[_Mention]:

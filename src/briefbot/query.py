@@ -37,6 +37,8 @@ _EARLIER = re.compile(
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _CITATION_MARK = re.compile(r"\s*\[\d{1,3}\]")
+_LEAST_WORDS, _LEAST_HAN = 3, 4
+_QUOTED_QUESTION = re.compile(r"[\"“「『][^\"“”「」『』]*[?？][\"”」』]$")
 _ASKS = re.compile(r"[?？][\"'”’」』)）]*$")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _FOLLOW_UP = re.compile(
@@ -140,14 +142,31 @@ def _clean(text: str) -> str:
     return _CONTROL.sub(" ", _SURROGATE.sub("", text)).strip()
 
 
+def strip_marks(text: str) -> str:
+    """A text without marks of citations, as answers carry them."""
+    return _CITATION_MARK.sub("", text)
+
+
 def asks(text: str) -> bool:
-    """Whether a text ends as a question does."""
-    return bool(_ASKS.search(text))
+    """Whether a text ends as a question does; one that is quoted after other words is told of, not asked."""
+    ending = _ASKS.search(text)
+    if ending is None:
+        return False
+    quoted = _QUOTED_QUESTION.search(text)
+    return not (quoted and quoted.start() > 0)
+
+
+def states_something(text: str) -> bool:
+    """Whether a text has words enough to state something: a name or a number alone does not."""
+    if is_chinese(text):
+        return sum(is_chinese(character) for character in text) >= _LEAST_HAN
+    words = re.findall(r"\w+", text)
+    return len(words) >= _LEAST_WORDS and sum(not word[0].isdigit() for word in words) >= _LEAST_WORDS - 1
 
 
 def clean_claim(claim: str) -> str:
     """A claim as `clean_question` cleans it and without marks of citations; raises `UsageError` for a question too."""
-    cleaned = clean_question(_CITATION_MARK.sub("", claim), "claim")
+    cleaned = clean_question(strip_marks(claim), "claim")
     if asks(cleaned):
         raise UsageError(
             "claim: expected a statement; got a question; ask it, or state what you take for true",
@@ -248,7 +267,7 @@ def _leans(question: str, glossary: Glossary | None) -> bool:
 def _swap_name(question: str, earlier: Sequence[str], glossary: Glossary) -> str | None:
     """The last question that names something of the same kind, with the new name in its place.
 
-    The day or month of what it asked about is another's, and left out.
+    The day or month of what a question asked about a company is not another one's, and left out.
     """
     language = _language_of(question)
     match = _SWAP[language].match(question.strip())
@@ -262,7 +281,8 @@ def _swap_name(question: str, earlier: Sequence[str], glossary: Glossary) -> str
     for before in reversed(earlier):
         for old in glossary.names_in(before, _language_of(before)):
             if kinds & {entry.kind for entry in glossary.find(old, _language_of(before))} and old in before:
-                return leave_out_days(before.replace(old, name.strip(), 1))
+                swapped = before.replace(old, name.strip(), 1)
+                return leave_out_days(swapped) if "company" in kinds else swapped
     return None
 
 

@@ -239,13 +239,12 @@ class AccessGate:
         try:
             caller = await self._identify(headers, needed_scope(method, path, is_open=self._is_open))
             if _is_limited(path):
-                try:
-                    self._limiter.admit(caller)
-                except RateLimitError as error:
-                    return problem_of(error, self._limiter.headers(caller))
+                self._limiter.admit(caller)
         except StorageError as error:  # its message names a file, which is nothing for a stranger
             _log.error("%s", error)
             return make_problem(503, error.slug, "expected keys that can be read; the service's log says what is wrong")
+        except RateLimitError as error:
+            return problem_of(error, self._limiter.headers(caller))
         except BriefbotError as error:
             return problem_of(error)
         scope["state"]["caller"] = caller

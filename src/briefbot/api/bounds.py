@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from briefbot.api.faults import find_model, shorten
-from briefbot.api.problems import route_path
+from briefbot.api.problems import route_path, speaks_openai
 from briefbot.errors import MediaTypeError, UsageError
 
 _HEADED = re.compile(r"/(?:v1/|healthz$|readyz$|metrics$|docs$|openapi\.json$)")
@@ -54,18 +54,17 @@ class BoundedRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def handle_bounded(request: Request) -> Response:
-            if request.method == "GET":
+            if not speaks_openai(route_path(request.scope)):  # whose clients add parameters of their own
                 self._check_parameters(request)
             sent_as = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-            if not sent_as.startswith("multipart/"):
-                body = await request.body()
-                if body and self.body_field is not None and not _is_json(sent_as):
-                    raise MediaTypeError(
-                        f"content-type: expected application/json; got {shorten(sent_as) or 'none'}; send it with the body",
-                        expected="application/json",
-                        got=shorten(sent_as) or "none",
-                    )
-                check_depth(body)
+            body = await request.body()
+            if body and self.body_field is not None and not _is_json(sent_as):
+                raise MediaTypeError(
+                    f"content-type: expected application/json; got {shorten(sent_as) or 'none'}; send it with the body",
+                    expected="application/json",
+                    got=shorten(sent_as) or "none",
+                )
+            check_depth(body)
             return await handle(request)
 
         return handle_bounded
@@ -73,14 +72,17 @@ class BoundedRoute(APIRoute):
     def _check_parameters(self, request: Request) -> None:
         known = self._parameters()
         for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():
+            shown = shorten(name) or "a parameter"
             if name not in known:
                 expected = "one of the parameters " + ", ".join(sorted(known)) if known else "no parameters"
                 raise UsageError(
-                    f"{shorten(name)}: expected {expected}; got {shorten(name)}; correct the request", expected=expected
+                    f"{shown}: expected {expected}; got {shown}; correct the request", expected=expected, got=shown
                 )
             if times > 1 and not known[name]:
                 raise UsageError(
-                    f"{name}: expected one value; got {times}; leave all but one out", expected="one value"
+                    f"{name}: expected one value; got {times}; leave all but one out",
+                    expected="one value",
+                    got=str(times),
                 )
 
     def _parameters(self) -> dict[str, bool]:

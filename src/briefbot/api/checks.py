@@ -14,14 +14,11 @@ from briefbot.api.problems import describe_problem
 from briefbot.api.routes import AtDesk, charge, make_router, stopped_with_client
 from briefbot.api.schemas import Problem
 from briefbot.errors import BusyError, UsageError
-from briefbot.query import asks
+from briefbot.query import asks, states_something, strip_marks
 from briefbot.sentences import split_sentences
-from briefbot.terms import is_chinese
 
 MOST_CLAIMS = 20
 LONGEST_CLAIM_CHARS = 2000
-_LEAST_WORDS = 3
-_LEAST_HAN = 6
 _HEADING = re.compile(r"\s*#{1,6}\s")
 
 checks = make_router()
@@ -69,11 +66,8 @@ async def _check(
 
 def can_be_checked(sentence: str) -> bool:
     """Whether a sentence is long enough to state something, short enough to be a claim, and no question."""
-    if len(sentence) > LONGEST_CLAIM_CHARS or asks(sentence):
-        return False
-    if is_chinese(sentence):
-        return sum(is_chinese(character) for character in sentence) >= _LEAST_HAN
-    return len(re.findall(r"\w+", sentence)) >= _LEAST_WORDS
+    bare = strip_marks(sentence).strip()
+    return len(bare) <= LONGEST_CLAIM_CHARS and states_something(bare) and not asks(bare)
 
 
 def is_in_heading(text: str, at: int) -> bool:

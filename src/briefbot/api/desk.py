@@ -376,7 +376,7 @@ class _Deadline(Watcher):
             raise nobody_waits()
         if time.monotonic() > self._ends_at:
             raise DeadlineError(
-                f"expected an answer within {self._seconds:g} seconds; got none; try again, or ask for mode extractive"
+                f"expected an answer within {self._seconds:g} seconds; got none; ask for mode extractive, or ask less"
             )
 
 

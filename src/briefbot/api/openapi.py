@@ -244,11 +244,13 @@ def _describe_problems(operation: dict[str, Any], found: Mapping[str, Any]) -> N
 
 def _impossible(operation: Mapping[str, Any], found: Mapping[str, Any]) -> set[str]:
     """Statuses an operation cannot have: of a body where it takes none, of a missing thing where it names none."""
-    contents = operation.get("requestBody", {}).get("content", {}).values()
+    sent = operation.get("requestBody", {}).get("content", {})
+    contents = sent.values()
     fields = {field for it in contents for field in found.get(_name(it["schema"]), {}).get("properties", {})}
     parameters = operation.get("parameters", ())
     names_something = fields & _IDS or any(it["in"] == "path" or it["name"] in _IDS for it in parameters)
-    return (set() if names_something else {"404"}) | (set() if contents else {"400", "408", "413"})
+    unread = set() if contents else {"400", "408", "413"}
+    return (set() if names_something else {"404"}) | unread | (set() if "application/json" in sent else {"415"})
 
 
 def _describe_keys(operation: dict[str, Any], needed: Scope | None) -> None:

@@ -192,9 +192,8 @@ def _methods_at(request: Request) -> list[str]:
     """The methods that the path of a request can be asked with."""
     paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
     path = route_path(request.scope)
-    return sorted(
-        verb.upper() for template, item in paths.items() if compile_path(template)[0].match(path) for verb in item
-    )
+    verbs = {verb.upper() for template, item in paths.items() if compile_path(template)[0].match(path) for verb in item}
+    return sorted(verbs | ({"HEAD"} if "GET" in verbs else set()))
 
 
 @health.get("/healthz", summary="Whether the process lives")

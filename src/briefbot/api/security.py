@@ -66,7 +66,7 @@ class _Rewriter:
             for name, value in _HEADERS.items():
                 headers.setdefault(name, value)
             if self._is_private:
-                headers.setdefault("cache-control", "no-store")
+                headers["cache-control"] = "no-store"
             nonce = f" 'nonce-{self._nonce}'" if self._is_page else ""
             headers["content-security-policy"] = _POLICY.format(nonce=nonce)
             if self._is_page and headers.get("content-type", "").startswith("text/html"):

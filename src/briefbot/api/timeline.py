@@ -29,15 +29,15 @@ class TimelineQuery(schemas.FiltersQuery):
         default=None, description="Only what was published by that day", examples=["2022-01-31"]
     )
 
-    @model_validator(mode="after")
-    def _check_days(self) -> Self:
-        schemas.check_order("from", self.since, "to", self.until)
-        return self
-
     limit: Annotated[int, Field(ge=1, le=1000)] = Field(default=200, description="Events on a page", examples=[200])
     offset: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
         default=0, description="Events before the page", examples=[0]
     )
+
+    @model_validator(mode="after")
+    def _check_days(self) -> Self:
+        schemas.check_order("from", self.since, "to", self.until)
+        return self
 
 
 class LinkOut(schemas.Out):
