@@ -221,6 +221,13 @@ def test_a_pronoun_brings_the_earlier_question_and_the_names_of_its_answer() -> 
 
 
 @pytest.mark.slow
+def test_a_follow_up_in_the_other_language_keeps_what_the_question_before_named(bot: Briefbot) -> None:
+    history = turns("How much was Meituan fined, and by whom?", "SAMR fined Meituan RMB 3.442 billion.")
+    assert "Meituan" in make_query("它是哪一天被罚的？", history=history, glossary=GLOSSARY).translation
+    answer = bot.ask("它是哪一天被罚的？", history=history, mode="extractive")
+    assert "8 October 2021" in " ".join(citation.quote for citation in answer.citations)
+
+
 def test_follow_ups_lead_to_the_document_that_the_whole_question_leads_to(bot: Briefbot) -> None:
     """Same first document as the question written out by hand, or a right one where that one leads astray."""
     cases = [case for case in load_cases() if case.history and case.standalone]

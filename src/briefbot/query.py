@@ -100,6 +100,8 @@ def make_query(
     asked = asked_for(cleaned)
     period = find_period(standalone, as_of or china_today())
     translation = [glossary.translate(standalone, language)] if glossary else []
+    if glossary and not translation[0]:  # a follow-up in one language to a question in the other
+        translation.append(" ".join(glossary.names_in(standalone, "en" if language == "zh" else "zh")))
     translation += [f"Article {n}" if language == "zh" else f"第{write_chinese_number(n)}条" for n in articles]
     return Query(
         question=cleaned,
