@@ -21,6 +21,7 @@ from briefbot.polarity import FUNCTION_STEMS, content_units
 from briefbot.quantities import DateMention, find_dates
 from briefbot.roles import ACTORS
 from briefbot.terms import fold, is_chinese
+from briefbot.verification import names_in
 
 CLOSER = 0.15
 """How much larger a share of the claim's words a sentence must hold than the bearer of a value to speak of the matter more closely."""
@@ -216,8 +217,7 @@ class _Reading:
                     for side in (text, context)
                 )
                 weights.append((VALUE_WEIGHT, 1.0 if in_text else CONTEXT_WEIGHT if in_context else 0.0))
-        total = sum(weight for weight, _ in weights)
-        return sum(weight * share for weight, share in weights) / total if total else 0.0
+        return _mean(weights)
 
     def _likeness(self, value: Value, text: str, other: Value) -> float:
         """How much of what is right around a value, words and other values, is around another one; a constant across languages."""
@@ -233,8 +233,13 @@ class _Reading:
             if start <= beside.start < end and not _overlap(beside, value):
                 found = [each for each in values_like(beside, text) if first <= each.start < last]
                 parts.append((1.0, any(agree(self.claim, beside, text, each) for each in found)))
-        total = sum(weight for weight, _ in parts)
-        return sum(weight for weight, is_held in parts if is_held) / total if total else 0.0
+        return _mean(parts)
+
+
+def _mean(weighted: Sequence[tuple[float, float]]) -> float:
+    """The mean of shares, each behind its weight; 0 of none."""
+    total = sum(weight for weight, _ in weighted)
+    return sum(weight * share for weight, share in weighted) / total if total else 0.0
 
 
 def _is_coarser(value: Value, other: Value) -> bool:
@@ -292,10 +297,9 @@ def _companies_in(text: str, glossary: Glossary) -> tuple[tuple[str, int, int], 
     """Where a text names companies, in its order: id, start and end."""
     folded = fold(text)
     found: list[tuple[str, int, int]] = []
-    entries = {entry.id: entry for entry in (*glossary.find(text, "en"), *glossary.find(text, "zh"))}
     spelled = [
         (fold(name), entry.id)
-        for entry in entries.values()
+        for entry in names_in(text, glossary).values()
         if entry.kind == "company"
         for name in (*entry.en, *entry.zh)
     ]

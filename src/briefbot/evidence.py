@@ -12,6 +12,7 @@ from briefbot.glossary import Glossary
 from briefbot.models import Asked, Evidence, Passage, Query, ScoredPassage, Sentence, Turn
 from briefbot.periods import find_days
 from briefbot.quantities import find_differing
+from briefbot.query import strip_marks
 from briefbot.terms import fold, query_terms, term_set
 
 HEADINGS_WEIGHT = 5.0
@@ -100,8 +101,6 @@ without), 64 of 158 sentences are told again (90 of 150), and the right document
 OWN_WEIGHT = 4.0
 """How much more the words of a follow-up weigh than those of what it leans on: on the development conversations, earlier questions
 answered by the product, .85 of the needed facts (.82 without); after answers written by hand .77 (.74). 2 gives .85 and .74."""
-
-_MARK = re.compile(r"\s*\[\d{1,3}\]")
 
 
 def score_evidence(
@@ -247,7 +246,7 @@ def is_foreign(query: Query, passages: Sequence[ScoredPassage]) -> bool:
 
 def put_back_said(evidence: Sequence[Evidence], history: Sequence[Turn]) -> list[Evidence]:
     """The sentences with those lower that earlier answers have already told, word for word."""
-    told = _MARK.sub("", " ".join(turn.content for turn in history if turn.role == "assistant"))
+    told = strip_marks(" ".join(turn.content for turn in history if turn.role == "assistant"))
     weighed = [
         replace(item, score=item.score - SAID_BEFORE) if item.sentence.text.strip().rstrip(".。") in told else item
         for item in evidence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, get_origin
 
 from fastapi import Request, Response
@@ -52,10 +52,11 @@ class BoundedRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler of this route."""
         handle = super().get_route_handler()
+        known = self._parameters()
 
         async def handle_bounded(request: Request) -> Response:
             if not speaks_openai(route_path(request.scope)):  # whose clients add parameters of their own
-                self._check_parameters(request)
+                _check_parameters(request, known)
             sent_as = request.headers.get("content-type", "").partition(";")[0].strip().lower()
             body = await request.body()
             if body and self.body_field is not None and not _is_json(sent_as):
@@ -69,22 +70,6 @@ class BoundedRoute(APIRoute):
 
         return handle_bounded
 
-    def _check_parameters(self, request: Request) -> None:
-        known = self._parameters()
-        for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():
-            shown = shorten(name) or "a parameter"
-            if name not in known:
-                expected = "one of the parameters " + ", ".join(sorted(known)) if known else "no parameters"
-                raise UsageError(
-                    f"{shown}: expected {expected}; got {shown}; correct the request", expected=expected, got=shown
-                )
-            if times > 1 and not known[name]:
-                raise UsageError(
-                    f"{name}: expected one value; got {times}; leave all but one out",
-                    expected="one value",
-                    got=str(times),
-                )
-
     def _parameters(self) -> dict[str, bool]:
         """The parameters of the query, and whether each may come several times."""
         found: dict[str, bool] = {}
@@ -97,6 +82,23 @@ class BoundedRoute(APIRoute):
                     each.alias or name: get_origin(each.annotation) is list for name, each in model.model_fields.items()
                 }
         return found
+
+
+def _check_parameters(request: Request, known: Mapping[str, bool]) -> None:
+    """Refuse parameters that are not `known`, and those given twice that may come once; `known` says which may come several times."""
+    for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():
+        shown = shorten(name) or "a parameter"
+        if name not in known:
+            expected = "one of the parameters " + ", ".join(sorted(known)) if known else "no parameters"
+            raise UsageError(
+                f"{shown}: expected {expected}; got {shown}; correct the request", expected=expected, got=shown
+            )
+        if times > 1 and not known[name]:
+            raise UsageError(
+                f"{name}: expected one value; got {times}; leave all but one out",
+                expected="one value",
+                got=str(times),
+            )
 
 
 class AnsweringHead:
